@@ -1,0 +1,1 @@
+"""From a score to an outcome. A score is not a decision."""

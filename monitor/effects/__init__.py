@@ -1,0 +1,1 @@
+"""What a run leaves behind: alerts, dead letters, changelog records and one audit block."""

@@ -1,0 +1,1 @@
+"""The catalogue of features: each named, described, with its unit."""

@@ -1,0 +1,1 @@
+"""What a record must pass before it may touch state."""

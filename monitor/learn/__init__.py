@@ -1,0 +1,1 @@
+"""From transactions to a model artifact."""

@@ -1,0 +1,1 @@
+"""Amounts: integers in minor units, converted by a versioned table, never added across currencies."""

@@ -1,0 +1,1 @@
+"""How strange a transaction is, and which features made it so."""

@@ -1,0 +1,1 @@
+"""Seeded transactions with labelled fraud, for demo, benchmarks and tests."""

@@ -1,0 +1,1 @@
+"""Kafka and Avro: how bytes come in as columns and go out in one transaction."""
