@@ -1,0 +1,307 @@
+"""The catalogue of metrics: every series this program exposes, what it counts, and the methods that move it.
+
+Names: prefix `monitor_`, base units (seconds, records), `_total` for counters. Labels are bounded by this file (reasons, outcomes,
+stages) or by the assigned partitions; **never an account, a merchant or a transaction**. docs/metrics.md holds the same
+catalogue as a table, and a test holds the two together. A committed run is recorded by one call, `record_run`, from arrays:
+about 30 us for 2,000 records. What was not committed is never counted, so that over any stretch of the log::
+
+    transactions_in = transactions_scored + transactions_duplicate + sum of dead_letters
+"""
+
+import platform
+from collections.abc import Collection, Mapping
+from importlib.metadata import version as installed_version
+from typing import TypedDict, Unpack, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client.process_collector import ProcessCollector
+
+from monitor import __version__
+from monitor.guard.reasons import Reason
+from monitor.observe.declaration import Declaration
+from monitor.observe.health import Degraded
+from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, Stage, count_run
+
+LATENCY_BOUNDS_S = (0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""The objectives are edges: 20 ms (p99 at 100/s), 25 ms (p50 at 5,000/s), 50 ms (p99 at 5,000/s)."""
+
+STAGE_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+COMMIT_BOUNDS_S = (0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0)
+"""A commit takes 3-6 ms on a healthy cluster; 30 s is the default of commit_timeout_s."""
+
+RUN_BOUNDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 4096, 8192, 65_536)
+SCORE_BOUNDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.525, 0.55, 0.575, 0.6, 0.625, 0.65, 0.675, 0.7, 0.75, 0.8, 0.9)
+"""An isolation forest's ordinary scores lie at 0.35-0.5; the edges are dense where thresholds are."""
+
+
+class PartitionValues(TypedDict, total=False):
+    """The gauges of a partition, by the names `Metrics.set_partition` takes."""
+
+    watermark: float
+    audited_offset: int
+    audit_height: int
+    last_commit: float
+    accounts: int
+    lag: int
+    unstable: int
+    queue: int
+    recovery: float
+    recovered_accounts: int
+
+
+class Metrics:
+    """All metrics of one worker, in a registry that is handed in: there is no global one, so tests and demos can hold several.
+
+    Call its methods on the event loop; a scrape may come from any thread.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # `*_created` series double the counters, and nobody reads them
+        declaration = Declaration(registry)
+        self._transactions(declaration)
+        self._time(declaration)
+        self._partitions(declaration)
+        self._events(declaration)
+        # process_cpu_seconds_total, process_resident_memory_bytes, ...: the client library's standard names
+        ProcessCollector(registry=registry)
+        self.catalogue = tuple(declaration.definitions)
+        self._compile()
+
+    # ── the catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _transactions(self, declare: Declaration) -> None:
+        """What became of the records."""
+        counter = declare.counter
+        self._in = counter(
+            "monitor_transactions_in_total", "Records decided and committed: scored, duplicate or dead-lettered."
+        )
+        self._scored = counter(
+            "monitor_transactions_scored_total", "Transactions that were scored and folded into their account."
+        )
+        self._duplicate = counter(
+            "monitor_transactions_duplicate_total",
+            "Transactions seen before, by idempotency key and content: not scored again.",
+        )
+        self._replayed = counter(
+            "monitor_transactions_replayed_total",
+            "Records at or below the audited offset, dropped unread: a restart or rebalance delivered them again.",
+        )
+        reasons = {int(reason): reason.code for reason in Reason if reason}
+        dead = counter(
+            "monitor_dead_letters_total", "Records dead-lettered, by reason code.", "reason", [*reasons.values()]
+        )
+        self._dead = {reason: dead.labels(code) for reason, code in reasons.items()}
+        alerts = counter("monitor_alerts_total", "Alerts written, by outcome.", "outcome", OUTCOMES[1:])
+        self._alerts = {number: alerts.labels(outcome) for number, outcome in enumerate(OUTCOMES) if number}
+        self._conflicts = counter(
+            "monitor_idempotency_conflicts_total",
+            "Transactions that reuse an idempotency key with other content: scored, and flagged.",
+        )
+        late = counter(
+            "monitor_late_total",
+            'Transactions behind their account\'s newest event; folded="false" when older than its memory of single events.',
+            "folded",
+            ("true", "false"),
+        )
+        self._late_folded, self._late_not_folded = late.labels("true"), late.labels("false")
+        self._saturated = counter(
+            "monitor_ring_saturated_total",
+            "Transactions whose exact short windows were lower bounds, because the account's ring of events was full.",
+        )
+        self._score = declare.histogram(
+            "monitor_anomaly_score",
+            "Anomaly scores, 0 to 1, higher is stranger; those of degraded runs are missing.",
+            SCORE_BOUNDS,
+        )
+
+    def _time(self, declare: Declaration) -> None:
+        """How long things take."""
+        histogram = declare.histogram
+        self._runs = declare.counter("monitor_runs_total", "Runs committed: each is one Kafka transaction.")
+        self._run_records = histogram(
+            "monitor_run_records", "Records in a run; runs grow by themselves under load.", RUN_BOUNDS
+        )
+        self._stage = histogram(
+            "monitor_stage_seconds", "Time a run spends in a stage.", STAGE_BOUNDS_S, label="stage", values=list(Stage)
+        )
+        self._commit = histogram(
+            "monitor_commit_seconds",
+            "Time of a run's Kafka transaction, from its beginning to the broker's acknowledgement.",
+            COMMIT_BOUNDS_S,
+        )
+        self._event_lag = histogram(
+            "monitor_event_lag_seconds",
+            "Detection time less event time of scored transactions; below 0 counts as 0.",
+            (*LATENCY_BOUNDS_S, 60.0, 600.0, 3600.0),
+        )
+        self._latency = histogram(
+            "monitor_record_to_commit_seconds",
+            "Commit time less the Kafka timestamp of the record: how long until its alert is readable.",
+            (*LATENCY_BOUNDS_S, 60.0),
+        )
+
+    def _partitions(self, declare: Declaration) -> None:
+        """Where each assigned partition stands; the series of a partition leave with it."""
+        meanings = {
+            "watermark": ("watermark_seconds", "Largest event time seen, seconds since the epoch."),
+            "audited_offset": ("audited_offset", "Last offset decided and committed to the audit log."),
+            "audit_height": ("audit_height", "Number of the last audit block."),
+            "last_commit": ("last_commit_timestamp_seconds", "Time of the last commit, seconds since the epoch."),
+            "accounts": ("accounts", "Accounts held in memory."),
+            "lag": ("consumer_lag_records", "Records in the log behind the last committed one."),
+            "unstable": (
+                "unstable_records",
+                "High watermark less last stable offset: an upstream transaction that hangs stalls every read_committed reader.",
+            ),
+            "queue": (
+                "queue_records",
+                "Records fetched that wait to be decided; fetching pauses at max_queue_records.",
+            ),
+            "recovery": ("recovery_seconds", "Duration of the last load of the partition's state."),
+            "recovered_accounts": ("recovered_accounts", "Accounts loaded by it."),
+        }
+        self._gauges = {
+            key: declare.gauge(f"monitor_{name}", meaning, "partition") for key, (name, meaning) in meanings.items()
+        }
+        self._children: dict[int, dict[str, Gauge]] = {}
+        self._assigned: frozenset[int] | None = None
+
+    def _events(self, declare: Declaration) -> None:
+        """What happens to the worker as a whole."""
+        self._rebalances = declare.counter("monitor_rebalances_total", "Assignments of partitions received.")
+        self._gap_checks = declare.counter(
+            "monitor_gap_checks_total",
+            "Runs that began beyond the next undecided offset: honest (markers, compaction) or loss (the worker leaves).",
+            "result",
+            ("honest", "loss"),
+        )
+        self._degraded = declare.gauge(
+            "monitor_degraded", "1 while the worker decides without a part of itself.", "state"
+        )
+        for state in Degraded:
+            self._degraded.labels(state.value).set(0)
+        self._breaker = declare.gauge(
+            "monitor_breaker_open", "1 while the circuit breaker of an outside call is open.", "name"
+        )
+        self._model = declare.info("monitor_model_info", "The model being served.", "feature_set", "version")
+        build = declare.info(
+            "monitor_build_info", "What is running.", "faust_streaming", "librdkafka_client", "python", "version"
+        )
+        build.info(
+            {
+                "version": __version__,
+                "python": platform.python_version(),
+                "faust_streaming": installed_version("faust-streaming"),
+                "librdkafka_client": installed_version("confluent-kafka"),
+            }
+        )
+
+    def _compile(self) -> None:
+        """Compile the kernels now, on nothing, so that the first run does not wait for it."""
+        nothing = np.zeros(0)
+        count_run(nothing.astype(np.uint8), nothing.astype(np.uint16))
+        self._score.observe_values(nothing)
+        self._event_lag.observe_ages(nothing.astype(np.int64), 0)
+
+    # ── what moves them ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def record_run(self, run: RunFigures) -> None:
+        """Count one run, after its commit was acknowledged."""
+        n = run.dispositions.shape[0]
+        scored, duplicate, rejected, folded, not_folded, conflicts, saturated = count_run(run.dispositions, run.flags)
+        self._runs.inc()
+        self._in.inc(n)
+        for counter, count in (
+            (self._scored, scored),
+            (self._duplicate, duplicate),
+            (self._late_folded, folded),
+            (self._late_not_folded, not_folded),
+            (self._conflicts, conflicts),
+            (self._saturated, saturated),
+        ):
+            if count:
+                counter.inc(count)
+        if rejected:
+            self._count_by(self._dead, run.reasons)
+        if run.alert_outcomes.size:
+            self._count_by(self._alerts, run.alert_outcomes)
+        self._run_records.observe(n)
+        self._score.observe_values(run.scores)
+        times_ms = run.event_times_ms if scored == n else run.event_times_ms[run.dispositions == SCORED]
+        self._event_lag.observe_ages(times_ms, run.detected_at_ms)
+        self._latency.observe_ages(run.record_times_ms, run.committed_at_ms)
+        self._commit.observe(run.commit_s)
+        for stage, seconds in run.stages_s.items():
+            self._stage.observe(seconds, stage)
+        self.set_partition(
+            run.partition,
+            watermark=run.watermark_ms / 1000,
+            audited_offset=run.last_offset,
+            audit_height=run.audit_height,
+            last_commit=run.committed_at_ms / 1000,
+            accounts=run.accounts,
+        )
+
+    def record_replayed(self, count: int) -> None:
+        """Count records dropped unread because they were decided before."""
+        self._replayed.inc(count)
+
+    def record_rebalance(self, assigned: Collection[int]) -> None:
+        """Count an assignment; from here on only the gauges of `assigned` exist, and updates of others are dropped."""
+        self._rebalances.inc()
+        self._assigned = frozenset(assigned)
+        for partition in set(self._children) - self._assigned:
+            self._drop(partition)
+
+    def record_recovery(self, partition: int, seconds: float, accounts: int) -> None:
+        """Note that the state of an assigned partition was loaded."""
+        self.set_partition(partition, recovery=seconds, recovered_accounts=accounts, accounts=accounts)
+
+    def record_gap_check(self, *, honest: bool) -> None:
+        """Count a run that began beyond the next undecided offset."""
+        self._gap_checks.labels("honest" if honest else "loss").inc()
+
+    def set_partition(self, partition: int, **values: Unpack[PartitionValues]) -> None:
+        """Set gauges of a partition; without effect on one that is not assigned (any more)."""
+        if self._assigned is not None and partition not in self._assigned:
+            return
+        children = self._children.setdefault(partition, {})
+        for name, value in cast(dict[str, float], values).items():
+            child = children.get(name)
+            if child is None:
+                child = children[name] = self._gauges[name].labels(str(partition))
+            child.set(value)
+
+    def remove_partition(self, partition: int) -> None:
+        """Drop the gauges of a revoked partition: a lag that nobody updates would alarm for ever. Unknown partitions are fine.
+
+        A run of it that is recorded later counts in the totals, and brings no gauge back before the next `record_rebalance`.
+        """
+        if self._assigned is not None:
+            self._assigned -= {partition}
+        self._drop(partition)
+
+    def set_degraded(self, state: Degraded, on: bool) -> None:
+        """Say whether the worker decides without a part of itself."""
+        self._degraded.labels(state.value).set(int(on))
+
+    def set_breaker(self, name: str, *, is_open: bool) -> None:
+        """Say whether the breaker `name` is open; names are of our own outside calls."""
+        self._breaker.labels(name).set(int(is_open))
+
+    def set_model(self, version: str, feature_set: str) -> None:
+        """Name the model being served; the one before leaves."""
+        self._model.info({"version": version, "feature_set": feature_set})
+
+    @staticmethod
+    def _count_by(counters: Mapping[int, Counter], codes: NDArray[np.uint8]) -> None:
+        """Add how often each code occurs, 0 apart, to its counter. Raises KeyError for a code the catalogue does not know."""
+        for code, count in enumerate(np.bincount(codes).tolist()):
+            if code and count:
+                counters[code].inc(count)
+
+    def _drop(self, partition: int) -> None:
+        for name in self._children.pop(partition, {}):
+            self._gauges[name].remove(str(partition))
