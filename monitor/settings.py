@@ -1,119 +1,45 @@
 """All settings, in one frozen object: environment `MONITOR_*` over a TOML file over defaults. Unknown names fail.
 
-The TOML file is `--config FILE` or `MONITOR_CONFIG`; its keys are the names below, in lower case, without a prefix.
+The TOML file is `--config FILE` or `MONITOR_CONFIG`; its keys are the names below, in lower case, without a prefix. An empty
+environment variable counts as unset: compose files and charts pass those on.
 """
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from monitor.errors import SettingsError
-from monitor.resources import shipped
+from monitor.settings_model import UNSAFE_HASH_KEY, Settings, is_secret
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "PREFIX",
+    "UNSAFE_HASH_KEY",
+    "Settings",
+    "Sourced",
+    "is_secret",
+    "load_settings",
+    "load_sourced",
+]
 
 PREFIX = "MONITOR_"
 CONFIG_VARIABLE = "MONITOR_CONFIG"
+_SERVICE_LINK = re.compile(r"service_host|service_port|port(_\d+_(tcp|udp).*)?$")
 
 
-class Settings(BaseModel):
-    """One field a setting; its description is what `monitor config show` and docs/settings.md print."""
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Settings, and for each setting's name where its value came from: `default`, `file`, `environment` or `override`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-    # who and where
-    app_id: str = Field("fraud-monitor", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Name of this installation: consumer group, transactional ids and changelog topic carry it.")
-    brokers: str = Field("127.0.0.1:9092", min_length=1, description="Kafka bootstrap servers, HOST:PORT, comma-separated.")
-    schema_registry_url: str | None = Field(None, description="Base URL of a Confluent-compatible Schema Registry; unset: the files of schemas_dir.")
-    schema_registry_user: str | None = Field(None, description="User name for the registry (HTTP basic).")
-    schema_registry_password: SecretStr | None = Field(None, description="Password for the registry.")
-    schema_auto_register: bool = Field(True, description="Register our own schemas in the registry when they are missing.")
-    schemas_dir: Path = Field(default_factory=lambda: shipped("schemas"), description="Directory of .avsc files and ids.json.")
-    models_dir: Path = Field(default_factory=lambda: shipped("models"), description="Directory of model versions; `current` names the one served.")
-    data_dir: Path = Field(Path("data"), description="Directory for what the process may write locally; nothing in it is needed after a crash.")
-    http_bind: str = Field("127.0.0.1:8080", pattern=r"^.+:\d{1,5}$", description="Address of /metrics, /live and /ready, HOST:PORT; port 0 picks a free one.")
-    # topics
-    topic_transactions: str = Field("transactions", description="Transactions in, Avro, key account_id.")
-    topic_alerts: str = Field("alerts", description="Alerts out, Avro, key account_id.")
-    topic_dlq: str = Field("transactions.dlq", description="Rejected records, as they came, with the reason in headers.")
-    topic_audit: str = Field("audit", description="One block a run; the commit log. Same partitions as transactions.")
-    topic_labels: str = Field("labels", description="What was found out about transactions later.")
-    topic_partitions: int = Field(8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics.")
-    topic_replication: int = Field(1, ge=1, le=9, description="Replication `monitor topics create` gives to new topics; 3 in production.")
-    # start
-    start: str = Field("earliest", description="Where a new installation begins: earliest, latest, or a time such as 2026-01-31T00:00:00Z.")
-    warmup_s: int = Field(0, ge=0, description="Seconds of record time before the start that build state without alerting.")
-    # bounds
-    max_run_records: int = Field(8192, ge=1, le=65_536, description="Most records decided in one transaction.")
-    max_chunk_records: int = Field(2000, ge=1, le=65_536, description="Most records taken from one partition by one fetch.")
-    max_queue_records: int = Field(20_000, ge=1, description="Records that may wait for a partition before fetching pauses.")
-    fetch_max_bytes: int = Field(8 << 20, ge=1024, description="Most bytes one fetch takes from one partition.")
-    max_value_bytes: int = Field(1 << 20, ge=1024, description="A larger value is dead-lettered.")
-    dlq_max_bytes: int = Field(8 << 20, ge=1024, description="Largest message the dead-letter topic takes; beyond it a digest and the position stand for the bytes.")
-    max_amount_minor: int = Field(10**15, ge=1, le=2**53, description="Largest amount, in minor units of its own and of the base currency.")
-    future_skew_s: int = Field(300, ge=0, description="How far ahead of the clock an event may be.")
-    idle_ttl_days: int = Field(400, ge=1, description="An account silent this long by its own event times starts anew.")
-    exchange_rates: Path | None = Field(None, description="Exchange table (TOML); unset: the shipped one.")
-    hash_key: SecretStr = Field(SecretStr("00" * 16), description="128-bit key (32 hex digits) of all string hashes; set it once, in production, and never change it.")
-    # time
-    commit_timeout_s: float = Field(30.0, gt=0, le=600, description="How long a transaction may take before the worker leaves with exit code 75.")
-    session_timeout_s: float = Field(30.0, ge=6, description="Silence after which Kafka takes a worker's partitions away.")
-    heartbeat_s: float = Field(3.0, gt=0, description="Time between heartbeats to the group's coordinator.")
-    poll_interval_s: float = Field(300.0, ge=10, description="Longest time between two fetches before the worker leaves the group.")
-    recovery_timeout_s: float = Field(600.0, ge=10, description="Longest time the state of the assigned partitions may take to load.")
-    # security
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = Field("PLAINTEXT", description="How to talk to Kafka.")
-    allow_plaintext: bool = Field(False, description="Permit unencrypted traffic to brokers that are not on loopback: for development.")
-    ssl_ca: Path | None = Field(None, description="CA certificates (PEM) that the brokers are checked against.")
-    ssl_certificate: Path | None = Field(None, description="Client certificate (PEM).")
-    ssl_key: Path | None = Field(None, description="Client key (PEM).")
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="SASL mechanism.")
-    sasl_username: str | None = Field(None, description="SASL user.")
-    sasl_password: SecretStr | None = Field(None, description="SASL password.")
-    # what people see
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line written.")
-    log_format: Literal["json", "text"] = Field("json", description="json: one object a line; text: for people.")
-
-    @field_validator("hash_key")
-    @classmethod
-    def _hex_key(cls, key: SecretStr) -> SecretStr:
-        if len(key.get_secret_value()) != 32 or not all(c in "0123456789abcdefABCDEF" for c in key.get_secret_value()):
-            raise ValueError("must be 32 hex digits, for example from `openssl rand -hex 16`")
-        return key
-
-    @field_validator("start")
-    @classmethod
-    def _start(cls, value: str) -> str:
-        from monitor.wire.start import parse_start
-
-        parse_start(value)
-        return value
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Settings":
-        if self.commit_timeout_s >= self.poll_interval_s:
-            raise ValueError(f"commit_timeout_s {self.commit_timeout_s} must be below poll_interval_s {self.poll_interval_s}")
-        if self.security_protocol.startswith("SASL") and not (self.sasl_mechanism and self.sasl_username and self.sasl_password):
-            raise ValueError("security_protocol SASL_* needs sasl_mechanism, sasl_username and sasl_password")
-        if not self.security_protocol.endswith("SSL") and not self.allow_plaintext and not self.brokers_on_loopback():
-            raise ValueError(
-                f"security_protocol {self.security_protocol} sends payments unencrypted to {self.brokers}: "
-                "use SSL or SASL_SSL, or set allow_plaintext for development"
-            )
-        return self
-
-    def brokers_on_loopback(self) -> bool:
-        """Whether every bootstrap server is this machine itself."""
-        hosts = [address.rsplit(":", 1)[0].strip("[] ") for address in self.brokers.split(",")]
-        return all(host in ("localhost", "::1") or host.startswith("127.") for host in hosts)
-
-    @property
-    def changelog_topic(self) -> str:
-        """The changelog of the account-state table."""
-        return f"{self.app_id}-account-state-changelog"
+    settings: Settings
+    sources: Mapping[str, str]
 
 
 def load_settings(
@@ -125,38 +51,57 @@ def load_settings(
 
     Raises `SettingsError` naming the setting, its value and the fix.
     """
+    return load_sourced(config, environ, overrides).settings
+
+
+def load_sourced(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Sourced:
+    """The same as `load_settings`, with the source of each value."""
     environ = os.environ if environ is None else environ
     if config is None and environ.get(CONFIG_VARIABLE):
         config = Path(environ[CONFIG_VARIABLE])
-    values: dict[str, Any] = _from_toml(config) if config is not None else {}
-    values.update(
-        (name.removeprefix(PREFIX).lower(), text)
-        for name, text in environ.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE
-    )
-    values.update(overrides or {})
+    layers: dict[str, Mapping[str, Any]] = {
+        "file": _from_toml(config) if config is not None else {},
+        "environment": {
+            name.removeprefix(PREFIX).lower(): text
+            for name, text in environ.items()
+            if name.startswith(PREFIX) and name != CONFIG_VARIABLE and text != ""
+        },
+        "override": overrides or {},
+    }
+    values = {name: value for layer in layers.values() for name, value in layer.items()}
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(e) for e in error.errors())) from None
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    sources.update((name, source) for source, layer in layers.items() for name in layer)
+    return Sourced(settings, sources)
 
 
 def _from_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:
-        raise SettingsError(f"config {path}: cannot be read ({error.strerror}); `monitor config init` writes one") from None
-    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"config {path}: cannot be read ({error.strerror}); `monitor config init` writes one"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {path}: not TOML ({error}); fix that line") from None
 
 
 def _explain(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
+        if _SERVICE_LINK.match(name):
+            return f"{name}: no such setting; Kubernetes made it for a Service named monitor: set enableServiceLinks: false"
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f"did you mean {near[0]}?" if near else "`monitor config show` lists all"
         return f"{name}: no such setting ({PREFIX}{name.upper()}); {hint}"
-    field = Settings.model_fields.get(name)
-    secret = field is not None and "SecretStr" in str(field.annotation)
-    value = "" if error["loc"] == () else f" = {'***' if secret else repr(error['input'])}"
-    return f"{name}{value}: {error['msg'].removeprefix('Value error, ')}"
+    if error["loc"] == ():
+        return str(error["msg"]).removeprefix("Value error, ")
+    value = "***" if name in Settings.model_fields and is_secret(name) else repr(error["input"])
+    return f"{name} = {value}: {error['msg'].removeprefix('Value error, ')}"
