@@ -10,7 +10,8 @@ from pathlib import Path
 
 from monitor.errors import BrokerError
 
-PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+# 3.x insists on the parent of every artifact it copies, and Apicurio's is not published; 2.8 needs the file alone.
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
 FETCH_TIMEOUT_S = 600
 
 

@@ -1,7 +1,7 @@
 """librdkafka's in-process mock cluster: a broker for a demo without Java, up in 30 ms. Driven through ctypes.
 
-What it cannot do, all seen: it has no CreateTopics (make topics with `create_topic`); it **drops records silently beyond
-5 MiB or 100,000 records a partition**; it does not compact; read_committed readers are shown aborted records; a zombie
+What it cannot do, all seen: it has no CreateTopics (make topics with `create_topic`); it **drops a partition's oldest
+records silently beyond 5 MiB or 100,000 produced batches**; it does not compact; read_committed readers are shown aborted records; a zombie
 producer is not fenced. It shows that things fit together. It proves nothing about loss.
 """
 
@@ -15,8 +15,8 @@ import confluent_kafka
 
 from monitor.errors import BrokerError
 
-MAX_PARTITION_BYTES = 5 << 20  # the mock forgets the oldest records of a partition beyond either limit
-MAX_PARTITION_RECORDS = 100_000
+MAX_PARTITION_BYTES = 5 << 20  # as produced, compressed or not; a batch that crosses it pushes the oldest out
+MAX_PARTITION_BATCHES = 100_000
 PRODUCER = 0  # RD_KAFKA_PRODUCER
 CONTROLLER = 1  # the broker that owns cluster-wide requests; the mock has none until told
 
