@@ -74,15 +74,10 @@ class Metrics:
     def _transactions(self, declare: Declaration) -> None:
         """What became of the records."""
         counter = declare.counter
-        self._in = counter(
-            "monitor_transactions_in_total", "Records decided and committed: scored, duplicate or dead-lettered."
-        )
-        self._scored = counter(
-            "monitor_transactions_scored_total", "Transactions that were scored and folded into their account."
-        )
+        self._in = counter("monitor_transactions_in_total", "Records committed: scored, duplicate or dead-lettered.")
+        self._scored = counter("monitor_transactions_scored_total", "Transactions that were new to their account.")
         self._duplicate = counter(
-            "monitor_transactions_duplicate_total",
-            "Transactions seen before, by idempotency key and content: not scored again.",
+            "monitor_transactions_duplicate_total", "Transactions seen before: same key, same content."
         )
         self._replayed = counter(
             "monitor_transactions_replayed_total",
@@ -133,7 +128,7 @@ class Metrics:
         )
         self._event_lag = histogram(
             "monitor_event_lag_seconds",
-            "Detection time less event time of scored transactions; below 0 counts as 0.",
+            "Detection less event time of scored transactions; below 0 counts as 0.",
             (*LATENCY_BOUNDS_S, 60.0, 600.0, 3600.0),
         )
         self._latency = histogram(
@@ -153,12 +148,9 @@ class Metrics:
             "lag": ("consumer_lag_records", "Records in the log behind the last committed one."),
             "unstable": (
                 "unstable_records",
-                "High watermark less last stable offset: an upstream transaction that hangs stalls every read_committed reader.",
+                "High watermark less last stable offset; an upstream transaction that hangs stalls us.",
             ),
-            "queue": (
-                "queue_records",
-                "Records fetched that wait to be decided; fetching pauses at max_queue_records.",
-            ),
+            "queue": ("queue_records", "Records fetched that wait to be decided; beyond a bound fetching pauses."),
             "recovery": ("recovery_seconds", "Duration of the last load of the partition's state."),
             "recovered_accounts": ("recovered_accounts", "Accounts loaded by it."),
         }
@@ -178,23 +170,23 @@ class Metrics:
             ("honest", "loss"),
         )
         self._degraded = declare.gauge(
-            "monitor_degraded", "1 while the worker decides without a part of itself.", "state"
+            "monitor_degraded", "1 while the worker goes on without a part of itself.", "state"
         )
         for state in Degraded:
             self._degraded.labels(state.value).set(0)
-        self._breaker = declare.gauge(
-            "monitor_breaker_open", "1 while the circuit breaker of an outside call is open.", "name"
+        self._breaker = declare.gauge("monitor_breaker_open", "1 while the breaker of an outside call is open.", "name")
+        self._model = declare.info(
+            "monitor_model_info", "The model being served; no labels while there is none.", "feature_set", "version"
         )
-        self._model = declare.info("monitor_model_info", "The model being served.", "feature_set", "version")
         build = declare.info(
-            "monitor_build_info", "What is running.", "faust_streaming", "librdkafka_client", "python", "version"
+            "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )
         build.info(
             {
                 "version": __version__,
                 "python": platform.python_version(),
                 "faust_streaming": installed_version("faust-streaming"),
-                "librdkafka_client": installed_version("confluent-kafka"),
+                "confluent_kafka": installed_version("confluent-kafka"),
             }
         )
 

@@ -8,11 +8,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-SCORED, DUPLICATE, REJECTED = range(3)
-"""Values of `RunFigures.dispositions`; the same as monitor.state.dispositions.Disposition."""
+from monitor.state.dispositions import Disposition, Flag
 
-LATE, LATE_NOT_FOLDED, CONFLICT, RING_SATURATED = 1, 2, 4, 8
-"""Bits of `RunFigures.flags`; the same as monitor.state.dispositions.Flag."""
+SCORED, DUPLICATE, REJECTED = int(Disposition.SCORED), int(Disposition.DUPLICATE), int(Disposition.REJECTED)
+LATE, LATE_NOT_FOLDED = int(Flag.LATE), int(Flag.LATE_NOT_FOLDED)
+CONFLICT, RING_SATURATED = int(Flag.CONFLICT), int(Flag.RING_SATURATED)
+# plain numbers, because the kernel below counts by them
 
 OUTCOMES = ("approve", "review", "block")
 """Values of `RunFigures.alert_outcomes`; the same as monitor.decide.policy.OUTCOMES."""
