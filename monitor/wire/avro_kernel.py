@@ -4,11 +4,11 @@ Positions are int64 and checked before each read; indices are cast to uint64 so 
 It never raises and never reads outside `[begin, end)` of a record, whatever the bytes are.
 """
 
-import numba as nb
 import numpy as np
 
 from monitor.wire import ops as op
 from monitor.wire.hashing import NOT_ASCII, U64, load_word, siphash13_ascii
+from monitor.wire.jit import inlined, kernel
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN = -(2**63)
@@ -29,7 +29,7 @@ _SKIP_BOOLEAN, _SKIP_ENUM, _UNION = op.SKIP_BOOLEAN, op.SKIP_ENUM, op.UNION
 _BLOCKS, _NEXT, _EMPTY_BLOCKS, _MAX_DEPTH = op.BLOCKS, op.NEXT, op.EMPTY_BLOCKS, op.MAX_DEPTH
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _long_varint(data, at, end):  # type: ignore[no-untyped-def]
     bits, shift = U64(0), U64(0)
     while at < end:
@@ -44,7 +44,7 @@ def _long_varint(data, at, end):  # type: ignore[no-untyped-def]
     return np.int64(0), np.int64(_FAILED)
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _varint(data, at, end):  # type: ignore[no-untyped-def]
     """Zig-zag varint at `at`: (value, place after it), the place -1 where it is cut off or exceeds 64 bits."""
     value, after = np.int64(0), np.int64(_FAILED)
@@ -57,8 +57,8 @@ def _varint(data, at, end):  # type: ignore[no-untyped-def]
     return value, after
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
-def is_utf8(data, at, end):  # type: ignore[no-untyped-def] # noqa: C901
+@kernel
+def is_utf8(data, at, end):  # type: ignore[no-untyped-def]  # noqa: C901
     """Whether `data[at:end]` is UTF-8 as Python decodes it: no overlong forms, no surrogates, at most U+10FFFF."""
     while at < end:
         if end - at >= 8 and load_word(data, U64(at)) & NOT_ASCII == U64(0):
@@ -93,7 +93,7 @@ def is_utf8(data, at, end):  # type: ignore[no-untyped-def] # noqa: C901
     return True
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _span(data, at, end, text):  # type: ignore[no-untyped-def]
     """Length-prefixed bytes at `at`: (start, place after them), the place -1 where they do not fit or are not text."""
     length, start = _varint(data, at, end)
@@ -103,7 +103,7 @@ def _span(data, at, end, text):  # type: ignore[no-untyped-def]
     return start, after
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _block(data, at, end):  # type: ignore[no-untyped-def]
     """A block's header at `at`: (items, place where the block must end or -1, place after the header or -1)."""
     count, at = _varint(data, at, end)
@@ -115,7 +115,7 @@ def _block(data, at, end):  # type: ignore[no-untyped-def]
     return -count, at + size, at
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _empty_blocks(data, at, end):  # type: ignore[no-untyped-def]
     """Step over an array whose items take no bytes."""
     while True:
@@ -126,7 +126,7 @@ def _empty_blocks(data, at, end):  # type: ignore[no-untyped-def]
             return at
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _skip(code, a, b, data, at, end):  # type: ignore[no-untyped-def]
     """Step over one scalar; the place after it, -1 where it is not what the schema says."""
     value, after = np.int64(0), np.int64(_FAILED)
@@ -149,7 +149,7 @@ def _skip(code, a, b, data, at, end):  # type: ignore[no-untyped-def]
     return after
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _number(code, b, c, table, data, at, end):  # type: ignore[no-untyped-def]
     """A long, int or enum at `at`: (its value for the column, place after it or -1)."""
     value, after = _varint(data, at, end)
@@ -166,8 +166,8 @@ def _number(code, b, c, table, data, at, end):  # type: ignore[no-untyped-def]
     return value, after
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def _record(data, at, end, program, table, items, block_ends, row, longs, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def] # noqa: C901, PLR0912, PLR0911, PLR0915 - one switch
+@inlined
+def _record(data, at, end, program, table, items, block_ends, row, longs, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0911, PLR0915 - one switch
     """Run the program over one record. True if it was read whole; else the row's cells are partly written."""
     pc, depth = np.int64(0), np.int64(0)
     while at >= 0:
@@ -232,25 +232,11 @@ def _record(data, at, end, program, table, items, block_ends, row, longs, starts
     return False
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
-def decode_rows(
-    data,
-    begins,
-    ends,
-    rows,
-    program,
-    table,
-    items,
-    block_ends,
-    longs,
-    starts,
-    lengths,
-    hashes,
-    reason,
-    undecodable,
-    k0,
-    k1,
-):  # type: ignore[no-untyped-def]
+@kernel
+def decode_rows(  # type: ignore[no-untyped-def]
+    data, begins, ends, rows, program, table, items, block_ends,
+    longs, starts, lengths, hashes, reason, undecodable, k0, k1,
+):  # fmt: skip
     """Decode the records `rows` (int64), each `data[begins[row] : ends[row]]`, into the columns of the same row.
 
     Shapes and dtypes of the columns as in `monitor.wire.columns.Columns`; program and table as in `Program`. A record that is

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from monitor.wire.avro_kernel import decode_rows
 from monitor.wire.columns import LONGS, STRINGS, Columns
 from monitor.wire.framing import HEADER_BYTES
 from monitor.wire.hashing import HashKey, hash_rows
+from monitor.wire.jit import kernel
 from monitor.wire.ops import MAX_DEPTH
 from monitor.wire.reader import Reader, compile_reader, transaction_schema
 
@@ -105,7 +105,7 @@ def _frame(values: Sequence[bytes | None], max_value_bytes: int) -> _Frames:
     return _Frames(raw, begins, ends, ids, reason)
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _read_headers(data, sizes, begins, max_value_bytes, ids, reason):  # type: ignore[no-untyped-def]
     """Fill `ids` int32[n] and `reason` uint8[n] from the headers in front of `begins`; sizes are those of whole values."""
     for row in range(sizes.shape[0]):

@@ -6,13 +6,11 @@ CPython and Rust do for their own tables; the rounds are parameters so that the 
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
-U64 = np.uint64
+from monitor.wire.jit import inlined, kernel
 
-# `_nrt=False`, here and in the decoding kernel: without it numba counts references of every array at every inner call, with
-# locked instructions (0.60 us a record instead of 0.12). Such functions cannot allocate, and need not.
+U64 = np.uint64
 
 _INIT0, _INIT1 = U64(0x736F6D6570736575), U64(0x646F72616E646F6D)
 _INIT2, _INIT3 = U64(0x6C7967656E657261), U64(0x7465646279746573)
@@ -45,12 +43,12 @@ class HashKey:
         return cls(U64(int.from_bytes(raw[:8], "little")), U64(int.from_bytes(raw[8:], "little")))
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _rotate(word, bits):  # type: ignore[no-untyped-def]
     return (word << bits) | (word >> (_BITS - bits))
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _round(a, b, c, d):  # type: ignore[no-untyped-def]
     a += b
     b = _rotate(b, U64(13)) ^ a
@@ -65,7 +63,7 @@ def _round(a, b, c, d):  # type: ignore[no-untyped-def]
     return a, b, c, d
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def load_word(data, at):  # type: ignore[no-untyped-def]
     """Eight bytes of `data` from `at` (uint64: no negative indices to wrap) as a little-endian word. Unchecked."""
     word = U64(data[at])
@@ -78,7 +76,7 @@ def load_word(data, at):  # type: ignore[no-untyped-def]
     return word | (U64(data[at + U64(7)]) << U64(56))
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _last_word(data, end, size):  # type: ignore[no-untyped-def]
     """The last `size % 8` bytes before `end`, low, and the size modulo 256 in the top byte: SipHash's padding."""
     word, left = size << U64(56), size & _SEVEN
@@ -91,7 +89,7 @@ def _last_word(data, end, size):  # type: ignore[no-untyped-def]
     return word
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+@inlined
 def _siphash(data, start, length, k0, k1, compress, finish):  # type: ignore[no-untyped-def]
     """(SipHash-`compress`-`finish` of the span, all its words or-ed): uint64. The span must lie inside `data`."""
     a, b, c, d = k0 ^ _INIT0, k1 ^ _INIT1, k0 ^ _INIT2, k1 ^ _INIT3
@@ -117,20 +115,20 @@ def _siphash(data, start, length, k0, k1, compress, finish):  # type: ignore[no-
     return a ^ b ^ c ^ d, seen
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def siphash24(data, start, length, k0, k1):  # type: ignore[no-untyped-def]
     """SipHash-2-4, whose vectors are published: for tests of the code above."""
     return _siphash(data, start, length, k0, k1, 2, 4)[0]
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def siphash13_ascii(data, start, length, k0, k1):  # type: ignore[no-untyped-def]
     """(`siphash13` of the span, whether it is ASCII): one pass tells both."""
     digest, seen = _siphash(data, start, length, k0, k1, 1, 3)
     return (digest if digest != _ZERO else _ONE), seen & NOT_ASCII == _ZERO
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def siphash13(data, start, length, k0, k1):  # type: ignore[no-untyped-def]
     """SipHash-1-3 of `data[start : start + length]` (uint8), uint64; 0 stands for null, so a hash of 0 becomes 1."""
     return siphash13_ascii(data, start, length, k0, k1)[0]
@@ -141,7 +139,7 @@ def hash_bytes(value: bytes, key: HashKey) -> int:
     return int(siphash13(np.frombuffer(value, np.uint8), 0, len(value), key.k0, key.k1))
 
 
-@nb.njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def hash_rows(data, rows, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def]
     """Fill `hashes[:, rows]` from the spans (`starts`, `lengths`: [fields, n]) of `data`; -1 is null and hashes to 0."""
     for field in range(starts.shape[0]):
