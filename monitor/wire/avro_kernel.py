@@ -6,9 +6,9 @@ It never raises and never reads outside `[begin, end)` of a record, whatever the
 
 import numpy as np
 
+from monitor.jit import inlined, kernel
 from monitor.wire import ops as op
 from monitor.wire.hashing import NOT_ASCII, U64, load_word, siphash13_ascii
-from monitor.wire.jit import inlined, kernel
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN = -(2**63)
@@ -167,31 +167,53 @@ def _number(code, b, c, table, data, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _record(data, at, end, program, table, items, block_ends, row, longs, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0912, PLR0911, PLR0915 - one switch
+def _text(code, column, null_branch, data, at, end, row, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def]
+    """A string, null, or either after its branch, into its column; the place after it or -1."""
+    null = code == _NULL
+    if code == _NULLABLE:
+        branch, at = _varint(data, at, end)
+        if branch < 0 or branch > 1:
+            at = np.int64(_FAILED)
+        null = branch == null_branch
+    start, length, digest = np.int64(0), np.int64(-1), U64(0)
+    if not null and at >= 0:
+        start, at = _span(data, at, end, False)
+        if at >= 0:
+            length = at - start
+            digest, ascii_only = siphash13_ascii(data, start, length, k0, k1)
+            if not ascii_only and not is_utf8(data, start, at):
+                at = np.int64(_FAILED)
+    starts[column, row], lengths[column, row], hashes[column, row] = start, length, digest
+    return at
+
+
+@inlined
+def _next_item(first, body, after, items, block_ends, depth, data, at, end):  # type: ignore[no-untyped-def]
+    """Where to go on in an array or map, before its `first` item or after one: (instruction, depth, place or -1)."""
+    here = depth if first else depth - 1
+    if not first:
+        items[here] -= 1
+        if items[here] > 0:
+            return body, depth, at
+        if block_ends[here] >= 0 and block_ends[here] != at:
+            return body, depth, np.int64(_FAILED)
+    items[here], block_ends[here], at = _block(data, at, end)
+    if items[here] != 0:
+        return body, here + 1, at
+    return after, here, at
+
+
+@inlined
+def _record(data, at, end, program, table, items, block_ends, row, longs, starts, lengths, hashes, k0, k1):  # type: ignore[no-untyped-def]  # noqa: C901
     """Run the program over one record. True if it was read whole; else the row's cells are partly written."""
     pc, depth = np.int64(0), np.int64(0)
     while at >= 0:
         code, a, b, c = program[pc, 0], program[pc, 1], program[pc, 2], program[pc, 3]
         pc += 1
         if code in (_NULLABLE, _STRING, _NULL):
-            null = code == _NULL
-            if code == _NULLABLE:
-                branch, at = _varint(data, at, end)
-                if branch < 0 or branch > 1:
-                    at = np.int64(_FAILED)
-                null = branch == b
-            if null or at < 0:
-                starts[a, row], lengths[a, row], hashes[a, row] = 0, -1, U64(0)
-                continue
-            start, at = _span(data, at, end, False)
-            if at >= 0:
-                starts[a, row], lengths[a, row] = start, at - start
-                hashes[a, row], ascii_only = siphash13_ascii(data, start, at - start, k0, k1)
-                if not ascii_only and not is_utf8(data, start, at):
-                    return False
+            at = _text(code, a, b, data, at, end, row, starts, lengths, hashes, k0, k1)
         elif code in (_LONG, _ENUM):
-            value, at = _number(code, b, c, table, data, at, end)
-            longs[a, row] = value
+            longs[a, row], at = _number(code, b, c, table, data, at, end)
         elif code == _CONSTANT:
             longs[a, row] = table[b]
         elif code == _END:
@@ -203,28 +225,10 @@ def _record(data, at, end, program, table, items, block_ends, row, longs, starts
             if branch < 0 or branch >= b:
                 return False
             pc = table[a + branch]
-        elif code in (_BLOCKS, _NEXT):
-            if code == _BLOCKS:
-                exit_pc = np.int64(a)
-                body = pc
-                depth += 1
-            else:
-                exit_pc = np.int64(b)
-                body = np.int64(a)
-                items[depth - 1] -= 1
-                if items[depth - 1] > 0:
-                    pc = body
-                    continue
-                if block_ends[depth - 1] >= 0 and block_ends[depth - 1] != at:
-                    return False
-            items[depth - 1], block_ends[depth - 1], at = _block(data, at, end)
-            if items[depth - 1] == 0:
-                if block_ends[depth - 1] >= 0:
-                    return False
-                depth -= 1
-                pc = exit_pc
-            else:
-                pc = body
+        elif code == _BLOCKS:
+            pc, depth, at = _next_item(True, pc, np.int64(a), items, block_ends, depth, data, at, end)
+        elif code == _NEXT:
+            pc, depth, at = _next_item(False, np.int64(a), np.int64(b), items, block_ends, depth, data, at, end)
         elif code >= _SKIP_VARINT:
             at = _skip(code, a, b, data, at, end)
         else:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.errors import SchemaIncompatible
+
 Type = str | list[Any] | dict[str, Any]
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
@@ -73,3 +75,24 @@ def without_logical_types(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
     return schema
+
+
+def size_of(fixed: dict[str, Any]) -> int:
+    """Bytes of a fixed, at most what an int32 holds: no record is as large. Raises `SchemaIncompatible` where it is no size."""
+    size = fixed["size"]
+    if not isinstance(size, int) or size < 0:
+        raise SchemaIncompatible(f"{fixed['name']}: a fixed of size {size!r}; the size must be a number of bytes")
+    return min(size, 2**31 - 1)
+
+
+def mismatch(writer: Type, reader: Type, path: str) -> SchemaIncompatible:
+    """The error to raise where a field at `path` cannot be read as ours."""
+    return SchemaIncompatible(
+        f"{path}: the writer's {_words(writer)} cannot be read as our {_words(reader)}; change the producer's schema"
+    )
+
+
+def _words(schema: Type) -> str:
+    if isinstance(schema, list):
+        return " or ".join(_words(branch) for branch in schema)
+    return f"{kind(schema)} ({logical(schema)})" if logical(schema) else kind(schema)

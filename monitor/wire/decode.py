@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.guard.reasons import Reason
+from monitor.jit import kernel
 from monitor.wire.avro_fallback import Fallback, Row
 from monitor.wire.avro_kernel import decode_rows
 from monitor.wire.columns import LONGS, STRINGS, Columns
 from monitor.wire.framing import HEADER_BYTES
 from monitor.wire.hashing import HashKey, hash_rows
-from monitor.wire.jit import kernel
 from monitor.wire.ops import MAX_DEPTH
 from monitor.wire.reader import Reader, compile_reader, transaction_schema
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.wire.jit import inlined, kernel
+from monitor.jit import inlined, kernel
 
 U64 = np.uint64
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.errors import SchemaIncompatible
 from monitor.wire import ops as op
-from monitor.wire.avro_types import PRIMITIVES, PROMOTIONS, Named, Type, kind, logical, short_name
+from monitor.wire.avro_types import PRIMITIVES, PROMOTIONS, Named, Type, kind, logical, mismatch, short_name, size_of
 from monitor.wire.columns import LONGS, STRINGS
 
 _TIMES = frozenset(
@@ -95,7 +95,7 @@ class _Compiler:
         elif kind(writer) in PRIMITIVES:
             self._primitive(writer, reader, sink)
         elif kind(writer) != kind(reader):
-            raise _mismatch(writer, reader, sink)
+            raise mismatch(writer, reader, sink.path)
         elif kind(writer) in ("array", "map"):
             part = "items" if kind(writer) == "array" else "values"
             self._blocks(writer, lambda: self.resolve(writer[part], reader[part], Sink(sink.path)))  # type: ignore[index]
@@ -113,8 +113,8 @@ class _Compiler:
             self._record(writer, reader)
         elif writer["type"] == "enum":
             self._enum(writer, reader, sink)
-        elif _size(writer) != reader["size"]:
-            raise _mismatch(writer, reader, sink)
+        elif size_of(writer) != reader["size"]:
+            raise mismatch(writer, reader, sink.path)
         else:
             self.skip(writer)
 
@@ -159,12 +159,12 @@ class _Compiler:
     def _primitive(self, writer: Type, reader: Type, sink: Sink) -> None:
         mine, ours = kind(writer), kind(reader)
         if mine != ours and ours not in PROMOTIONS.get(mine, ()):
-            raise _mismatch(writer, reader, sink)
+            raise mismatch(writer, reader, sink.path)
         meaning = logical(writer)
         if mine in ("int", "long") and meaning in _TIMES and meaning != logical(reader):
-            raise _mismatch(writer, reader, sink)
+            raise mismatch(writer, reader, sink.path)
         if mine == "bytes" and ours == "string" and meaning in _NUMBERS_IN_BYTES:
-            raise _mismatch(writer, reader, sink)
+            raise mismatch(writer, reader, sink.path)
         if sink.row < 0:
             self.skip("string" if "string" in (mine, ours) else writer)
         elif mine == "null":
@@ -189,7 +189,7 @@ class _Compiler:
                 return self.resolve(writer, branch, sink)
             except SchemaIncompatible:
                 del self.code[before[0] :], self.table[before[1] :]
-        raise _mismatch(writer, reader, sink)
+        raise mismatch(writer, reader, sink.path)
 
     def _nullable_text(self, writer: list[Any], reader: Type, sink: Sink) -> bool:
         """One instruction for the usual case: null or text, in either order, read as our nullable string."""
@@ -222,7 +222,7 @@ class _Compiler:
         elif isinstance(writer, dict) and what == "enum":
             self.emit(op.SKIP_ENUM, len(writer["symbols"]))
         elif isinstance(writer, dict) and what == "fixed":
-            self.emit(op.SKIP_FIXED, _size(writer))
+            self.emit(op.SKIP_FIXED, size_of(writer))
 
     # control flow
 
@@ -282,22 +282,3 @@ _SKIPS: dict[str, tuple[int, ...]] = {
     "bytes": (op.SKIP_BYTES,),
     "string": (op.SKIP_BYTES, 1),
 }
-
-
-def _mismatch(writer: Type, reader: Type, sink: Sink) -> SchemaIncompatible:
-    return SchemaIncompatible(
-        f"{sink.path}: the writer's {_words(writer)} cannot be read as our {_words(reader)}; change the producer's schema"
-    )
-
-
-def _size(fixed: dict[str, Any]) -> int:
-    size = fixed["size"]
-    if not isinstance(size, int) or size < 0:
-        raise SchemaIncompatible(f"{fixed['name']}: a fixed of size {size!r}; the size must be a number of bytes")
-    return min(size, np.iinfo(np.int32).max)
-
-
-def _words(schema: Type) -> str:
-    if isinstance(schema, list):
-        return " or ".join(_words(branch) for branch in schema)
-    return f"{kind(schema)} ({logical(schema)})" if logical(schema) else kind(schema)
