@@ -55,7 +55,7 @@ class Batch:
     arrival_time: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return self.event_time.shape[0]
+        return int(self.event_time.shape[0])
 
     def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Batch":
         """The chosen rows, by mask or by index."""

@@ -52,11 +52,13 @@ class Draws:
 
     def chance(self, share: float, n: int) -> NDArray[np.bool_]:
         """`n` booleans, true for a `share` of them (to 2**-32)."""
-        return self.u32(n) < np.uint64(round(share * _ONE_32))
+        drawn: NDArray[np.bool_] = self.u32(n) < np.uint64(round(share * _ONE_32))
+        return drawn
 
     def pick(self, table: NDArray[np.int64], n: int) -> NDArray[np.int64]:
         """`n` entries of a table whose length is a power of two up to 65,536, each entry equally likely."""
-        return table[(self.u16(n).astype(np.int64) * table.shape[0]) >> 16]
+        picked: NDArray[np.int64] = table[(self.u16(n).astype(np.int64) * table.shape[0]) >> 16]
+        return picked
 
     def distinct(self, bound: int, n: int) -> NDArray[np.int64]:
         """`min(n, bound)` different integers in [0, bound), in random order."""

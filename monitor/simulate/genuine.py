@@ -127,7 +127,7 @@ def _transfers(world: World, draws: Draws, rows: Rows) -> None:
     rows["ip"] = np.where(incoming, 0, rows["ip"])
 
 
-def _cash(world: World, draws: Draws, rows: Rows) -> None:
+def _cash(_world: World, draws: Draws, rows: Rows) -> None:
     n = rows.shape[0]
     place = rows["place"].astype(np.int64)
     rows["amount"] = in_currency_of(place, 2000 * draws.between(1, 10, n)) // 1000 * 1000
@@ -156,7 +156,7 @@ def refunds(draws: Draws, rows: Rows, share: float) -> Rows:
     """Credits for a `share` of the purchases among `rows`, one to nine days later, two in three in full."""
     bought = rows[(rows["category"] > 0) & (rows["category"] != _CASH_CODE) & (rows["direction"] == 0)]
     bought = bought[(bought["channel"] == CARD) & (bought["scenario"] == 0)]
-    back = bought[draws.chance(share, bought.shape[0])]
+    back: Rows = bought[draws.chance(share, bought.shape[0])]
     n = back.shape[0]
     part = np.where(draws.chance(0.67, n), 16, draws.between(2, 15, n))
     back["amount"] = np.maximum(back["amount"] * part // 16, 1)

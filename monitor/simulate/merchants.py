@@ -12,7 +12,8 @@ from monitor.simulate.places import PLACES
 @dataclass(frozen=True, slots=True)
 class Category:
     """A kind of merchant: ISO 18245 `code`; `size`, its usual amount against the account's level; `weight`, its share of
-    merchants; `online`, whether it sells over the network only."""
+    merchants; `online`, whether it sells over the network only.
+    """
 
     code: int
     meaning: str
@@ -68,7 +69,8 @@ class Merchants:
         step = draws.u16(n).astype(np.int64) * _STEPS >> 16
         low = self.popularity[place, step]
         width = np.maximum(self.popularity[place, step + 1] - low, 1)
-        return self.first[place] + low + draws.below(width, n)
+        chosen: NDArray[np.int64] = self.first[place] + low + draws.below(width, n)
+        return chosen
 
 
 def open_merchants(draws: Draws, accounts: int) -> Merchants:

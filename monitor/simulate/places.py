@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 class Place:
     """A country: `minor_per_cent` is its currency's minor units for one cent of EUR, in 1/1000 (about 2026; for realism only,
     the monitor converts by its own table); `zone_min` its clock against UTC in minutes, without summer time; `weight` its
-    share of accounts."""
+    share of accounts.
+    """
 
     code: str
     currency: str
@@ -44,4 +45,5 @@ ZONE_MS = np.array([place.zone_min * 60_000 for place in PLACES], np.int64)
 
 def in_currency_of(place: NDArray[np.int64], eur_cents: NDArray[np.int64]) -> NDArray[np.int64]:
     """Amounts in EUR cents as minor units of the places' currencies; at least 1."""
-    return np.maximum(eur_cents * MINOR_PER_CENT[place] // 1000, 1)
+    minor: NDArray[np.int64] = np.maximum(eur_cents * MINOR_PER_CENT[place] // 1000, 1)
+    return minor

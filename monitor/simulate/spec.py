@@ -44,7 +44,9 @@ class SimulationSpec:
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 1 << 63, "seed", self.seed, "between 0 and 2**63 - 1")
         _require(1 <= self.transactions <= 10**11, "transactions", self.transactions, "between 1 and 10**11")
-        _require(self.accounts is None or 10 <= self.accounts <= 10**7, "accounts", self.accounts, "between 10 and 10**7")
+        _require(
+            self.accounts is None or 10 <= self.accounts <= 10**7, "accounts", self.accounts, "between 10 and 10**7"
+        )
         _require(0 <= self.start_ms <= 4_000_000_000_000, "start_ms", self.start_ms, "milliseconds since 1970")
         _require(self.days is None or 0.01 <= self.days <= 4000, "days", self.days, "between 0.01 and 4000")
         for name in ("fraud_share", "duplicates", "late", "corrupt"):

@@ -85,7 +85,9 @@ def _edges(spec: SimulationSpec) -> list[int]:
 def _activity(world: World) -> NDArray[np.int64]:
     places = len(PLACES)
     group = world.rhythm[world.slots].astype(np.int64) * places + world.home[world.slots]
-    return np.bincount(group, minlength=len(RHYTHM_WEIGHTS) * places).reshape(len(RHYTHM_WEIGHTS), places).astype(np.int64)
+    return (
+        np.bincount(group, minlength=len(RHYTHM_WEIGHTS) * places).reshape(len(RHYTHM_WEIGHTS), places).astype(np.int64)
+    )
 
 
 def _foreseen(progress: _Progress, plan: Rows, standing: Rows, to_ms: int) -> Rows:
@@ -96,7 +98,14 @@ def _foreseen(progress: _Progress, plan: Rows, standing: Rows, to_ms: int) -> Ro
 
 
 def _slice(
-    spec: SimulationSpec, world: World, draws: Draws, known: Rows, from_ms: int, to_ms: int, room: int, progress: _Progress
+    spec: SimulationSpec,
+    world: World,
+    draws: Draws,
+    known: Rows,
+    from_ms: int,
+    to_ms: int,
+    room: int,
+    progress: _Progress,
 ) -> Rows:
     """All rows of one slice by event time: what is known, everyday payments for the rest of the room, and retries."""
     retries = int(np.count_nonzero(draws.chance(spec.duplicates, room + known.shape[0])))
@@ -112,7 +121,9 @@ def _slice(
     rows = by_time(joined([rows, again]))
     rows["arrival"] = rows["time"]
     late = np.flatnonzero(draws.chance(spec.late, rows.shape[0]))
-    rows["arrival"][late] += scaled(np.full(late.shape[0], _LATE_MEDIAN_MS, np.int64), draws.pick(lognormal(100), late.shape[0]))
+    rows["arrival"][late] += scaled(
+        np.full(late.shape[0], _LATE_MEDIAN_MS, np.int64), draws.pick(lognormal(100), late.shape[0])
+    )
     return rows
 
 

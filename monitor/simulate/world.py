@@ -56,7 +56,7 @@ class World:
     slots: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return self.home.shape[0]
+        return int(self.home.shape[0])
 
     def whereabouts(
         self, account: NDArray[np.int64], time: NDArray[np.int64]
@@ -69,7 +69,9 @@ class World:
         end = begin + (2 + bits(chance, 24, 3)) * DAY_MS
         journey = bits(chance, 0, 8) < self.roaming[account]
         abroad = journey & (into >= begin) & (into < end)
-        flying = journey & (((into >= begin - _FLIGHT_MS) & (into < begin)) | ((into >= end - _FLIGHT_MS) & (into < end)))
+        flying = journey & (
+            ((into >= begin - _FLIGHT_MS) & (into < begin)) | ((into >= end - _FLIGHT_MS) & (into < end))
+        )
         home = self.home[account].astype(np.int64)
         away = (home + 1 + bits(chance, 32, 16) % (len(PLACES) - 1)) % len(PLACES)
         return np.where(abroad, away, home), flying

@@ -12,7 +12,8 @@ from monitor.simulate.world import World
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A kind of fraud. `plan(world, draws, code, budget)` makes about `budget` fraudulent rows labelled with `code`, and the
-    genuine ones the story needs; at least one incident. `about` says what happens, `mark` what every incident shows."""
+    genuine ones the story needs; at least one incident. `about` says what happens, `mark` what every incident shows.
+    """
 
     name: str
     code: int

@@ -67,7 +67,9 @@ def fraud_rows(draws: Draws, code: int, account: NDArray[np.int64], time: NDArra
     return rows
 
 
-def spend_online(world: World, rows: Rows, merchant: NDArray[np.int64], place: NDArray[np.int64], cents: NDArray[np.int64]) -> None:
+def spend_online(
+    world: World, rows: Rows, merchant: NDArray[np.int64], place: NDArray[np.int64], cents: NDArray[np.int64]
+) -> None:
     """Make the rows card payments at web shops, from `place`."""
     rows["channel"], rows["attributes"] = CARD, ONLINE
     rows["merchant"], rows["category"] = merchant, CODES[world.merchants.category[merchant]]
