@@ -10,12 +10,14 @@ moved. A window read at time `t` covers the tiles in `(T - k, T]`, `T = t // siz
 
 The ring holds the last `RING` events of the account in order of arrival, debits and credits: exact short windows and the
 idempotency memory in one. `ring_floor` is the greatest event time that was ever evicted from it: a short window `[t - W, t)`
-is exact while `t - W > ring_floor`, and an event at or before `ring_floor` is later than the ring: scored, never folded.
+is exact while `t - W > ring_floor`, and a late event (before `last_event_time`) at or before `ring_floor` is later than the
+ring: scored and remembered by the ring, never folded. docs/state.md has the rules in full and the table of bytes.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 VERSION = 1
 """Of the layout; stands in front of every changelog value and in each audit block."""
@@ -98,7 +100,7 @@ ACCOUNT = np.dtype(
         ("surprise_head", "<i4"),  # the newest day, days since the epoch
         ("countries", "<u2", (COUNTRIES,)),
         ("hours", "<u2", (24,)),  # events an hour of day, UTC; all halved when one would overflow
-        ("last_country", "<u2"),  # of the newest event that had one; 0 for none
+        ("last_country", "<u2"),  # of the last event that came in order and had one; 0 for none
         ("surprises", "u1", (SURPRISE_DAYS,)),  # debits a day with z > 3, at day % SURPRISE_DAYS, at most 255
         ("ring_next", "u1"),
         ("spare", "u1", (3,)),  # zero; keeps the size a multiple of 8
@@ -107,3 +109,16 @@ ACCOUNT = np.dtype(
 """Version 1."""
 
 assert ACCOUNT.itemsize % 8 == 0, f"the account record must stay a multiple of 8 bytes: {ACCOUNT.itemsize}"
+
+
+def _fresh() -> NDArray[np.void]:
+    record = np.zeros(1, ACCOUNT)
+    record["last_offset"] = -1
+    for name in ("first_seen", "last_event_time", "ring_floor"):
+        record[name] = NEVER
+    record.flags.writeable = False
+    return record
+
+
+FRESH = _fresh()
+"""ACCOUNT[1], read-only: an account before its first event. Tile 0 is long gone, so a head of 0 means that no tile was written."""

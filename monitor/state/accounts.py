@@ -1,0 +1,144 @@
+"""The accounts of one partition: a slot each in one array of records, found by key."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.state.layout import ACCOUNT, FRESH
+from monitor.state.migrations import HEADER, record_bytes
+
+LEAST_GROWTH, MOST_GROWTH = 1024, 65_536
+"""Slots added at a time: a tenth of what there is, within these bounds. Spare slots keep to the memory an account may cost."""
+
+LOAD_AT_ONCE = 4096
+"""Changelog values joined and copied together while loading: bounds the copy at 9 MB."""
+
+VALUE_BYTES = len(HEADER) + ACCOUNT.itemsize
+"""Of a changelog value."""
+
+_WORD = np.dtype(np.int64)
+_WORDS = ACCOUNT.itemsize // _WORD.itemsize
+_HEADER_WORD = int(np.frombuffer(HEADER, "<i8")[0])
+_FRESH_WORDS = FRESH.view(_WORD)
+
+
+class Accounts:
+    """Account id (bytes) -> slot -> record. Not for two threads at once: `slots` and `load` may move `records`."""
+
+    def __init__(self) -> None:
+        self._records: NDArray[np.void] = np.zeros(0, ACCOUNT)
+        self._slots: dict[bytes, int] = {}
+        self._keys: list[bytes | None] = []
+        self._free: list[int] = []
+
+    @property
+    def records(self) -> NDArray[np.void]:
+        """ACCOUNT[capacity]: valid until the next call of `slots`, `load` or `load_many`; never keep it across one."""
+        return self._records
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._slots
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._slots)
+
+    def record(self, key: bytes) -> np.void | None:
+        """A copy of an account's record; None for an unknown account."""
+        slot = self._slots.get(key)
+        return None if slot is None else self._records[slot : slot + 1].copy()[0]
+
+    def slots(self, keys: Sequence[bytes | None], admitted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The slot of each of `n` keys, int64[n]; -1 where not `admitted` (bool[n]). Unknown accounts start fresh."""
+        found = self._find(keys)
+        found[~admitted] = -1
+        unknown = np.flatnonzero(admitted & (found < 0))
+        if unknown.size:
+            new = dict.fromkeys(key for key in map(keys.__getitem__, unknown.tolist()) if key is not None)
+            self._write(self._create(list(new)), _FRESH_WORDS)
+            found[unknown] = [self._slots[keys[row]] for row in unknown.tolist()]  # type: ignore[index]
+        return found
+
+    def keys_of(self, slots: NDArray[np.int64]) -> list[bytes]:
+        """The account ids in `slots`, all of them taken: the keys of the changelog records `values` returns."""
+        return [self._keys[slot] for slot in slots.tolist()]
+
+    def values(self, slots: NDArray[np.int64]) -> list[bytes]:
+        """The changelog value, header included, of each record in `slots`."""
+        block = np.empty((len(slots), 1 + _WORDS), _WORD)
+        block[:, 0] = _HEADER_WORD
+        block[:, 1:] = self._words()[slots]
+        joined = block.tobytes()
+        return [joined[at : at + VALUE_BYTES] for at in range(0, len(joined), VALUE_BYTES)]
+
+    def load(self, key: bytes, value: bytes | None) -> None:
+        """Apply one changelog record; a value of None drops the account. Raises `LayoutError`."""
+        if value is None:
+            self._drop(key)
+            return
+        record = np.frombuffer(record_bytes(key, value), _WORD)
+        slot = self._slots.get(key)
+        self._write(self._create([key]) if slot is None else np.array([slot]), record)
+
+    def load_many(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """Apply changelog records in their order, in bulk. Raises `LayoutError`; what was before it may be applied by then."""
+        latest = dict(zip(keys, values, strict=True))
+        for key in [key for key, value in latest.items() if value is None]:
+            del latest[key]
+            self._drop(key)
+        rest = iter(latest.items())
+        while part := list(islice(rest, LOAD_AT_ONCE)):
+            self._load_part([key for key, _ in part], [value for _, value in part if value is not None])
+
+    def _load_part(self, keys: list[bytes], values: list[bytes]) -> None:
+        joined = b"".join(values)
+        if set(map(len, values)) == {VALUE_BYTES}:
+            block = np.frombuffer(joined, _WORD).reshape(-1, 1 + _WORDS)
+            if (block[:, 0] == _HEADER_WORD).all():
+                slots = self._find(keys)
+                unknown = np.flatnonzero(slots < 0)
+                slots[unknown] = self._create([keys[row] for row in unknown.tolist()])
+                self._write(slots, block[:, 1:])
+                return
+        for key, value in zip(keys, values, strict=True):  # an older layout among them, or none at all
+            self.load(key, value)
+
+    def _words(self) -> NDArray[np.int64]:
+        """The records as int64[capacity, words]: whole records are copied many times faster than field by field."""
+        return self._records.view(_WORD).reshape(-1, _WORDS)
+
+    def _write(self, slots: NDArray[np.int64], words: NDArray[np.int64]) -> None:
+        """Whole records. The slots are made before this takes its view: making them may move the records."""
+        self._words()[slots] = words
+
+    def _find(self, keys: Sequence[bytes | None]) -> NDArray[np.int64]:
+        return np.fromiter(map(self._slots.get, keys, repeat(-1)), np.int64, len(keys))  # type: ignore[arg-type]
+
+    def _create(self, keys: list[bytes]) -> NDArray[np.int64]:
+        """Slots for keys that are distinct and unknown. What the slots hold is for the caller to write."""
+        reused = [self._free.pop() for _ in range(min(len(self._free), len(keys)))]
+        for slot, key in zip(reused, keys, strict=False):
+            self._keys[slot] = key
+        first = len(self._keys)
+        self._keys.extend(keys[len(reused) :])
+        self._grow(len(self._keys))
+        made = [*reused, *range(first, len(self._keys))]
+        self._slots.update(zip(keys, made, strict=True))
+        return np.array(made, np.int64)
+
+    def _grow(self, needed: int) -> None:
+        capacity = self._records.size
+        if needed > capacity:
+            capacity = max(needed, capacity + min(max(capacity // 10, LEAST_GROWTH), MOST_GROWTH))
+            # In place: the kernel moves pages, where a new array would need both at once.
+            self._records.resize(capacity, refcheck=False)
+
+    def _drop(self, key: bytes) -> None:
+        slot = self._slots.pop(key, None)
+        if slot is not None:
+            self._keys[slot] = None
+            self._free.append(slot)
