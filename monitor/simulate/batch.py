@@ -57,8 +57,8 @@ class Batch:
     def __len__(self) -> int:
         return int(self.event_time.shape[0])
 
-    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Batch":
-        """The chosen rows, by mask or by index."""
+    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Batch":
+        """The chosen rows, by mask, index or slice."""
         return Batch(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
     def moved(self, by_ms: int) -> "Batch":
