@@ -133,7 +133,7 @@ class Metrics:
         )
         self._latency = histogram(
             "monitor_record_to_commit_seconds",
-            "Commit time less the Kafka timestamp of the record: how long until its alert is readable.",
+            "Commit time less Kafka timestamp, of the first and last record of a run: how long until an alert is readable.",
             (*LATENCY_BOUNDS_S, 60.0),
         )
 
