@@ -1,0 +1,199 @@
+"""The audit log: one block a run, chained by hash; the commit log of its partition. Bytes and proofs: docs/audit.md.
+
+A block covers the offsets after the previous block's last up to its own; the genesis block covers none and fixes the start.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.effects import merkle
+from monitor.effects.block import FORMAT, Block, fields_of, hash_block, write_block
+from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves
+from monitor.errors import ProtocolError
+from monitor.state.dispositions import Disposition
+
+NO_HASH = bytes(merkle.HASH_BYTES)
+"""The previous hash of a genesis block."""
+
+HEADER_ALLOWANCE_BYTES = 4096
+"""Allowed for everything in a block but its decisions and ids: names, versions, hashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What the next block of a partition needs of the one before."""
+
+    app_id: str
+    topic: str
+    topic_id: str
+    partition: int
+    height: int
+    last_offset: int
+    alerts_from_offset: int
+    block_hash: bytes
+
+
+def block_bytes_at_most(records: int) -> int:
+    """The largest a block of so many records can be, in bytes: what the audit topic's max.message.bytes must allow."""
+    return HEADER_ALLOWANCE_BYTES + records * (DECISION.itemsize + MAX_ID_BYTES)
+
+
+def genesis_block(
+    *,
+    app_id: str,
+    topic: str,
+    topic_id: str,
+    partition: int,
+    start: int,
+    alerts_from_offset: int,
+    versions: Mapping[str, str],
+    schema_id: int,
+) -> tuple[bytes, Position]:
+    """The first block of a partition: height 0, no records, reading begins at offset `start`. `(Kafka value, position after it)`."""
+    before = Position(app_id, topic, topic_id, partition, -1, start - 1, alerts_from_offset, NO_HASH)
+    return _seal(before, np.zeros(0, DECISION), b"", [], 0, start - 1, versions, schema_id)
+
+
+def build_block(
+    position: Position,
+    decisions: NDArray[np.void],
+    ids: Ids,
+    *,
+    alerts: int,
+    versions: Mapping[str, str],
+    schema_id: int,
+) -> tuple[bytes, Position]:
+    """The block of a run: `(Kafka value, position after it)`.
+
+    `decisions` is `DECISION`[records], in offset order, duplicates and dead letters included; `id_length` is filled in here from
+    `ids`. `alerts` is how many alerts the run sends. The block ends at the last decision's offset. Raises `ProtocolError` when offsets do
+    not ascend beyond `position.last_offset`, or counts contradict each other.
+    """
+    if not len(decisions) == len(ids.starts) == len(ids.lengths) or not len(decisions):
+        raise ProtocolError(
+            f"audit block: {len(decisions)} decisions for {len(ids.starts)} ids; one each, at least one"
+        )
+    filled, texts, leaf_entries = leaves(decisions, ids)
+    last = int(filled["offset"][-1])
+    return _seal(position, filled, texts, leaf_entries, alerts, last, versions, schema_id)
+
+
+def position_of(block: Block) -> Position:
+    """What the block after `block` needs of it."""
+    return Position(**{name: getattr(block, name) for name in Position.__slots__})
+
+
+def verify_block(block: Block, previous: Position | None) -> None:
+    """Raise `ProtocolError`, naming what differs, unless `block` is whole and follows `previous`.
+
+    With `previous` None the block is checked by itself, and only a genesis block shows that nothing came before it.
+    """
+    for problem in _problems(block, previous):
+        raise ProtocolError(
+            f"audit block {block.height} of {block.topic}[{block.partition}]: {problem}; "
+            "the audit log was altered or two installations write to it: compare with a copy, do not go on"
+        )
+
+
+def _seal(  # a block is all of these
+    before: Position,
+    decisions: NDArray[np.void],
+    transaction_ids: bytes,
+    leaf_entries: list[bytes],
+    alerts: int,
+    last_offset: int,
+    versions: Mapping[str, str],
+    schema_id: int,
+) -> tuple[bytes, Position]:
+    scored, duplicates, dead_letters = _counts(decisions)
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "app_id": before.app_id,
+        "topic": before.topic,
+        "topic_id": before.topic_id,
+        "partition": before.partition,
+        "height": before.height + 1,
+        "first_offset": before.last_offset + 1,
+        "last_offset": last_offset,
+        "alerts_from_offset": before.alerts_from_offset,
+        "records": len(decisions),
+        "scored": scored,
+        "duplicates": duplicates,
+        "dead_letters": dead_letters,
+        "alerts": alerts,
+        "versions": versions,
+        "decisions": decisions.tobytes(),
+        "transaction_ids": transaction_ids,
+        "merkle_root": merkle.root([merkle.leaf_hash(entry) for entry in leaf_entries]),
+        "previous_hash": before.block_hash,
+    }
+    fields["block_hash"] = hash_block(fields)
+    for problem in _content_problems(fields, decisions):
+        raise ProtocolError(f"audit block {before.height + 1} of {before.topic}[{before.partition}]: {problem}")
+    after = Position(**{name: fields[name] for name in Position.__slots__})
+    return write_block(fields, schema_id), after
+
+
+def _counts(decisions: NDArray[np.void]) -> tuple[int, int, int]:
+    """`(scored, duplicates, dead letters)`."""
+    kinds = (Disposition.SCORED, Disposition.DUPLICATE, Disposition.REJECTED)
+    scored, duplicates, dead_letters = (int(np.count_nonzero(decisions["disposition"] == kind)) for kind in kinds)
+    return scored, duplicates, dead_letters
+
+
+def _problems(block: Block, previous: Position | None) -> Iterator[str]:
+    fields = fields_of(block)
+    yield from _content_problems(fields, block.decisions)
+    texts = np.frombuffer(block.transaction_ids, np.uint8)
+    total = int(block.decisions["id_length"].sum(dtype=np.int64))
+    if total != len(texts):
+        yield f"transaction_ids has {len(texts)} bytes, its decisions say {total}"
+    tree = merkle.root([merkle.leaf_hash(entry) for entry in entries(block.decisions, texts)])
+    if tree != block.merkle_root:
+        yield f"merkle_root is {block.merkle_root.hex()}, its decisions hash to {tree.hex()}"
+    if (own := hash_block(fields)) != block.block_hash:
+        yield f"block_hash is {block.block_hash.hex()}, its content hashes to {own.hex()}"
+    if previous is not None:
+        yield from _chain_problems(block, previous)
+
+
+def _content_problems(fields: Mapping[str, Any], decisions: NDArray[np.void]) -> Iterator[str]:
+    """What numbers in one block contradict each other."""
+    records = len(decisions)
+    counts = dict(zip(("scored", "duplicates", "dead_letters"), _counts(decisions), strict=True))
+    for name, count in {"records": records, **counts}.items():
+        if fields[name] != count:
+            yield f"{name} is {fields[name]}, its decisions have {count}"
+    if sum(counts.values()) != records:
+        yield f"records is {records}, but {counts} do not add up to it: an unknown disposition"
+    if not 0 <= fields["alerts"] <= counts["scored"]:
+        yield f"alerts is {fields['alerts']}, with {counts['scored']} scored"
+    first, last, offsets = fields["first_offset"], fields["last_offset"], decisions["offset"]
+    if (records == 0) != (fields["height"] == 0):
+        yield f"height is {fields['height']} with {records} records; the genesis block alone has none"
+    if records and not (offsets[0] >= first and offsets[-1] == last and bool(np.all(offsets[1:] > offsets[:-1]))):
+        yield f"decisions have offsets {offsets[0]} to {offsets[-1]}, not ascending within {first} to {last}"
+    if records == 0 and last != first - 1:
+        yield f"last_offset is {last}; without records it is first_offset - 1 = {first - 1}"
+    if fields["height"] == 0 and fields["previous_hash"] != NO_HASH:
+        yield f"previous_hash is {fields['previous_hash'].hex()} in a genesis block"
+
+
+def _chain_problems(block: Block, previous: Position) -> Iterator[str]:
+    expected = {
+        "app_id": previous.app_id,
+        "topic": previous.topic,
+        "topic_id": previous.topic_id,
+        "partition": previous.partition,
+        "height": previous.height + 1,
+        "first_offset": previous.last_offset + 1,
+        "alerts_from_offset": previous.alerts_from_offset,
+        "previous_hash": previous.block_hash,
+    }
+    for name, value in expected.items():
+        if getattr(block, name) != value:
+            yield f"{name} is {getattr(block, name)!r}, the block before makes it {value!r}"

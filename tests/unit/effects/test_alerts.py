@@ -1,0 +1,110 @@
+"""Alerts as their consumers meet them: the Avro record, its id and the CloudEvents headers."""
+
+import dataclasses
+import io
+import json
+import uuid
+
+import fastavro
+import pytest
+
+from monitor.effects.alerts import AlertFacts, Attribution, RuleHit, alert_id, alert_message, alert_schema, rfc3339
+from monitor.resources import shipped
+from monitor.wire.framing import unframe
+
+FACTS = AlertFacts(
+    alert_id=alert_id("Zk3", 2, 77),
+    transaction_id="t-€",
+    account_id="a-1",
+    event_time=1_790_000_000_000,
+    detected_at=1_790_000_000_250,
+    outcome="review",
+    anomaly_score=0.71,
+    threshold=0.66,
+    model_version="m-1",
+    feature_set="lean@0123456789ab",
+    reasons=("amount 3,200.00 is far above",),
+    rule_hits=(RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),),
+    attributions=(
+        Attribution("amount_z", 7.5, "deviations", None, 2.25),
+        Attribution("amount", 3.2, "base minor", 1.0, 0.5),
+    ),
+    degraded=("model",),
+    amount_minor=2**53,
+    currency="EUR",
+    channel="card",
+    source_topic="transactions",
+    source_partition=2,
+    source_offset=77,
+)
+
+
+def read(message):
+    schema_id, payload = unframe(message.value)
+    schema = fastavro.parse_schema(json.loads((shipped("schemas") / "alert.avsc").read_text()))
+    stream = io.BytesIO(payload)
+    record = fastavro.schemaless_reader(stream, schema, None)
+    assert stream.read() == b""
+    return schema_id, record
+
+
+def test_facts_have_the_fields_of_the_schema_in_its_order():
+    assert [field.name for field in dataclasses.fields(AlertFacts)] == [f["name"] for f in alert_schema()["fields"]]
+
+
+def test_an_alert_reads_back_as_the_facts_it_was_made_from():
+    schema_id, record = read(alert_message(FACTS, "alerts", 41, "app"))
+    facts = dataclasses.asdict(FACTS)
+    for name in ("event_time", "detected_at"):
+        assert int(record.pop(name).timestamp() * 1000) == facts.pop(name)
+    assert str(record.pop("alert_id")) == facts.pop("alert_id")
+    assert schema_id == 41
+    assert record == {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+
+
+def test_an_alert_without_a_score_says_null():
+    facts = dataclasses.replace(FACTS, anomaly_score=None, threshold=None)
+    _, record = read(alert_message(facts, "alerts", 1, "app"))
+    assert (record["anomaly_score"], record["threshold"]) == (None, None)
+
+
+def test_an_alert_is_keyed_by_account_and_left_to_the_partitioner():
+    message = alert_message(FACTS, "alerts", 1, "app")
+    assert (message.topic, message.key, message.partition) == ("alerts", b"a-1", None)
+
+
+def test_headers_are_cloudevents_in_binary_mode():
+    assert alert_message(FACTS, "alerts", 1, "app-7").headers == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", FACTS.alert_id.encode()),
+        ("ce_type", b"monitor.alert.v1"),
+        ("ce_source", b"/fraud-monitor/app-7"),
+        ("ce_time", b"2026-09-21T14:13:20.250Z"),
+        ("ce_subject", "t-€".encode()),
+        ("content-type", b"application/avro"),
+        ("model_version", b"m-1"),
+    ]
+
+
+def test_the_id_of_an_alert_never_changes():
+    # A literal: were the namespace or the name to change, consumers that deduplicate would see every alert anew.
+    assert alert_id("topic-id", 0, 1) == "10c898c5-d919-5993-9199-6e8a8757e9ab"
+    assert uuid.UUID(FACTS.alert_id).version == 5
+
+
+def test_each_source_record_has_an_alert_id_of_its_own():
+    ids = {alert_id(topic, partition, offset) for topic in "ab" for partition in range(12) for offset in range(12)}
+    assert len(ids) == 2 * 12 * 12
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "text"),
+    [(0, "1970-01-01T00:00:00.000Z"), (1_767_225_599_999, "2025-12-31T23:59:59.999Z"), (5, "1970-01-01T00:00:00.005Z")],
+)
+def test_times_are_rfc3339_in_utc(time_ms, text):
+    assert rfc3339(time_ms) == text
+
+
+def test_an_outcome_that_the_schema_does_not_have_is_not_written():
+    with pytest.raises(ValueError, match="maybe"):
+        alert_message(dataclasses.replace(FACTS, outcome="maybe"), "alerts", 1, "app")
