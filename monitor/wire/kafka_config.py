@@ -55,18 +55,14 @@ def admin_config(settings: Settings) -> dict[str, Any]:
     return client_config(settings) | {"log_level": 0}
 
 
-def producer_config(settings: Settings, transactional_id: str | None = None) -> dict[str, Any]:
-    """For `Producer`: idempotent, and transactional when `transactional_id` is given."""
-    config = client_config(settings) | {
+def producer_config(settings: Settings) -> dict[str, Any]:
+    """For `Producer`: idempotent, and with Java's partitioner. Transactions are added by who runs them."""
+    return client_config(settings) | {
         "acks": "all",
         "enable.idempotence": True,
         "partitioner": PARTITIONER,
         "message.max.bytes": largest_message_bytes(settings),
     }
-    if transactional_id is not None:
-        config["transactional.id"] = transactional_id
-        config["transaction.timeout.ms"] = transaction_timeout_ms(settings)
-    return config
 
 
 def consumer_config(settings: Settings, group: str) -> dict[str, Any]:

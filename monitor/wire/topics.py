@@ -179,9 +179,7 @@ def _described(name: str, future: "Future[Any]", timeout_s: float) -> TopicFacts
     except KafkaException as error:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return TopicFacts(name, exists=False)
-        raise BrokerError(
-            f"topic {name} = not described: {error.args[0].str()}; is the broker up, may we describe it?"
-        ) from None
+        raise _unanswered(name, error.args[0]) from None
     replication = min((len(partition.replicas) for partition in topic.partitions), default=0)
     return TopicFacts(name, True, len(topic.partitions), replication, str(topic.topic_id))
 
@@ -193,7 +191,7 @@ def _config(name: str, future: "Future[Any]", timeout_s: float) -> dict[str, str
         unsupported = (KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION)
         if error.args[0].code() in (*unsupported, KafkaError.TOPIC_AUTHORIZATION_FAILED):
             return None
-        raise BrokerError(f"topic {name} = its settings are not to be had: {error.args[0].str()}; try again") from None
+        raise _unanswered(name, error.args[0]) from None
     return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
 
@@ -203,6 +201,14 @@ def _wait(future: "Future[T]", timeout_s: float) -> T:
         return future.result(timeout_s + 5)
     except TimeoutError:
         raise BrokerError(f"brokers = no answer in {timeout_s} s; are the addresses right, is the broker up?") from None
+
+
+def _unanswered(name: str, error: KafkaError) -> BrokerError:
+    if error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+        return BrokerError(
+            f"brokers: no answer ({error.str()}); are the addresses and security_protocol right, is Kafka up?"
+        )
+    return BrokerError(f"topic {name}: not described ({error.str()}); may this user describe it?")
 
 
 def _refused(topic: TopicPlan, error: KafkaError) -> BrokerError:
