@@ -54,6 +54,7 @@ _CHOICE = click.Choice([scenario.name for scenario in SCENARIOS])
 @click.pass_context
 def simulate(
     context: click.Context,
+    /,
     to_kafka: bool,
     parquet: Path | None,
     csv_file: Path | None,
