@@ -60,7 +60,7 @@ class Columns:
     schema_ids: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return self.reason.shape[0]
+        return len(self.reason)
 
     def text(self, field: int, row: int) -> str | None:
         """The string in row `row` of string field `field` (an index into `STRINGS`); None for null."""

@@ -1,8 +1,11 @@
 """Where a new installation begins to read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+
+from monitor.wire import tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,34 @@ def parse_start(text: str) -> Start:
     if when.tzinfo is None:
         raise ValueError("the time needs a zone: end it with Z or an offset such as +01:00")
     return Start("time", int(when.astimezone(UTC).timestamp() * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class StartOffsets:
+    """Reading begins at `read_from`; below `alerts_from` records build state without alerting."""
+
+    read_from: int
+    alerts_from: int
+
+
+def resolve_start(
+    config: Mapping[str, Any], topic: str, partition: int, start: Start, warmup_s: int, now_ms: int
+) -> StartOffsets:
+    """The offsets `start` means now for one partition of a new installation; blocking.
+
+    The warm-up lies before a start by time or at the latest record, and after a start at the earliest one. Raises `BrokerError`.
+    """
+    low, end = tails.watermarks(config, topic, partition)
+    if start.kind == "earliest":
+        if not warmup_s or low == end:
+            return StartOffsets(low, low)
+        first = tails.first_from(config, topic, partition, low)
+        if first is None:
+            return StartOffsets(low, low)
+        return StartOffsets(low, tails.offset_at_time(config, topic, partition, first.time_ms + warmup_s * 1000))
+    time_ms = now_ms if start.kind == "latest" else start.time_ms
+    alerts_from = end if start.kind == "latest" else tails.offset_at_time(config, topic, partition, time_ms)
+    if not warmup_s:
+        return StartOffsets(alerts_from, alerts_from)
+    read_from = tails.offset_at_time(config, topic, partition, time_ms - warmup_s * 1000)
+    return StartOffsets(min(read_from, alerts_from), alerts_from)

@@ -1,0 +1,26 @@
+"""`monitor run`: the worker."""
+
+import click
+from confluent_kafka.admin import AdminClient
+from faust.worker import Worker
+
+from monitor.app import build
+from monitor.observe import logs
+from monitor.settings import load_settings
+from monitor.wire.kafka_config import admin_config
+from monitor.wire.topics import create_missing
+
+
+@click.command()
+@click.option("--create-topics", is_flag=True, help="Make missing topics first, as `monitor topics create` would.")
+@click.pass_context
+def run(context: click.Context, create_topics: bool) -> None:
+    """Run the worker: read transactions, keep state, score, alert. Stops cleanly on SIGTERM."""
+    settings = load_settings(context.obj)
+    logs.configure(settings.log_level, settings.log_format)
+    if create_topics:
+        create_missing(AdminClient(admin_config(settings)), settings)
+    app = build(settings)
+    worker = Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # logs are for machines here
+    worker.execute_from_commandline()

@@ -1,0 +1,138 @@
+"""What came of it: counts from the audit log, alerts as a consumer sees them, and both held against the simulator's labels."""
+
+import io
+import json
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from monitor.effects.alerts import alert_schema
+from monitor.effects.block import read_block
+from monitor.settings import Settings
+from monitor.wire.framing import HEADER_BYTES
+from monitor.wire.kafka_config import consumer_config
+
+LATEST_ALERTS = 50
+
+
+@dataclass
+class Tally:
+    """Counts so far. `sent` by offset of each partition is what the transactions topic holds; `frauds` are labelled ids."""
+
+    transactions_in: int = 0
+    scored: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    audited: dict[int, int] = field(default_factory=dict)
+    alerted: dict[str, int] = field(default_factory=dict)
+    latest: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LATEST_ALERTS))
+    frauds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def alerts(self) -> int:
+        """Alerts read, each once."""
+        return sum(self.alerted.values())
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether everything that went in is accounted for, and no alert came twice."""
+        return self.transactions_in == self.scored + self.duplicates + self.dead_letters and all(
+            count == 1 for count in self.alerted.values()
+        )
+
+    def precision_and_recall(self) -> tuple[float | None, float | None]:
+        """Of the alerts, by transaction, against the labels; None where there is nothing to divide by."""
+        hits = sum(1 for transaction_id in self.alerted if transaction_id in self.frauds)
+        precision = hits / len(self.alerted) if self.alerted else None
+        recall = hits / len(self.frauds) if self.frauds else None
+        return precision, recall
+
+    def summary(self, seconds: float) -> dict[str, Any]:
+        """The line that `monitor demo --json` ends with."""
+        precision, recall = self.precision_and_recall()
+        return {
+            "transactions_in": self.transactions_in,
+            "scored": self.scored,
+            "duplicates": self.duplicates,
+            "dead_letters": self.dead_letters,
+            "alerts": self.alerts,
+            "seconds": round(seconds, 2),
+            "precision": None if precision is None else round(precision, 4),
+            "recall": None if recall is None else round(recall, 4),
+            "reconciles": self.reconciles,
+        }
+
+    def note_block(self, value: bytes) -> None:
+        """Count one audit block."""
+        block = read_block(value)
+        self.transactions_in += block.records
+        self.scored += block.scored
+        self.duplicates += block.duplicates
+        self.dead_letters += block.dead_letters
+        self.audited[block.partition] = max(block.last_offset, self.audited.get(block.partition, -1))
+
+    def note_alert(self, value: bytes) -> None:
+        """Count one alert."""
+        alert: Any = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), alert_schema(), None)
+        self.alerted[alert["transaction_id"]] = self.alerted.get(alert["transaction_id"], 0) + 1
+        self.latest.append(alert)
+
+
+class Watcher(threading.Thread):
+    """Reads audit and alerts, read_committed, into a tally, until stopped."""
+
+    def __init__(self, settings: Settings, partitions: int, tally: Tally) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._settings, self._tally = settings, tally
+        self._stopping = threading.Event()
+        self._consumer = Consumer(consumer_config(settings, f"{settings.app_id}-watcher") | {"fetch.wait.max.ms": 20})
+        topics = (settings.topic_audit, settings.topic_alerts)
+        self._consumer.assign([TopicPartition(topic, p, 0) for topic in topics for p in range(partitions)])
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """The thread's work."""
+        try:
+            while not self._stopping.is_set():
+                for message in self._consumer.consume(500, 0.1):
+                    self._note(message)
+        except BaseException as error:
+            self.failure = error
+        finally:
+            self._consumer.close()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopping.set()
+        self.join()
+
+    def _note(self, message: Any) -> None:
+        if message.error() is not None:
+            if message.error().code() != KafkaError._PARTITION_EOF:
+                raise RuntimeError(f"reading {message.topic()}: {message.error()}")
+        elif message.topic() == self._settings.topic_audit:
+            self._tally.note_block(message.value())
+        else:
+            self._tally.note_alert(message.value())
+
+
+def end_offsets(settings: Settings, partitions: int) -> dict[int, int]:
+    """The last offset of each partition of the transactions topic; partitions without records are left out."""
+    consumer = Consumer(consumer_config(settings, f"{settings.app_id}-ends"))
+    try:
+        found = {
+            p: consumer.get_watermark_offsets(TopicPartition(settings.topic_transactions, p), timeout=20)[1] - 1
+            for p in range(partitions)
+        }
+        return {p: last for p, last in found.items() if last >= 0}
+    finally:
+        consumer.close()
+
+
+def as_line(summary: dict[str, Any]) -> str:
+    """One line of JSON."""
+    return json.dumps(summary)

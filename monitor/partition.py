@@ -1,0 +1,239 @@
+"""One partition while it is ours: taken over, recovered, decided run by run, given up.
+
+The order is the protocol: fence; find the tails of audit and changelog; load exactly that state; read from the first
+offset that is not audited; decide a run; commit all it leaves behind in one transaction; only then ack. Whatever goes wrong
+between a decision and the acknowledgement of its commit ends the process: the state in memory is not to be used again.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from monitor import pipeline
+from monitor.clock import Clock
+from monitor.effects.audit import Position
+from monitor.errors import GapError
+from monitor.observe.health import Health
+from monitor.observe.metrics import Metrics
+from monitor.observe.run_figures import RunFigures, Stage
+from monitor.state.accounts import Accounts
+from monitor.takeover import Takeover
+from monitor.wire import tails
+from monitor.wire.records import RawRecord, Run
+from monitor.wire.transport import Chunk
+
+STOP_S = 10.0
+"""How long a revocation waits for the run in flight. Longer, and the group waits for us; the next owner's fence settles it."""
+
+
+class Event(Protocol):
+    """A Faust event that carries a chunk."""
+
+    value: Chunk
+
+    def ack(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a partition uses of the worker it lives in. `context` returns what a run of these records is decided with, the
+    schemas they name included; `fatal` ends the process.
+    """
+
+    takeover: Takeover
+    context: Callable[[Sequence[RawRecord]], Awaitable[pipeline.Context]]
+    executor: Executor
+    clock: Clock
+    metrics: Metrics
+    health: Health
+    fatal: Callable[[BaseException], None]
+    max_run_records: int
+    max_queue_records: int
+
+
+class Partition:
+    """The life of one partition in one generation of the group; all methods are called in the event loop."""
+
+    def __init__(self, number: int, around: Surroundings) -> None:
+        self.number = number
+        self.accounts = Accounts()
+        self.changelog_end = -1
+        self.position: Position
+        self._around = around
+        self._queue: deque[Event] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._watermark_ms = 0
+        self._recovered = False
+
+    @property
+    def next_offset(self) -> int:
+        """The first offset that is not decided."""
+        return self.position.last_offset + 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the accounts are what the position says: loaded, and no run in flight that has changed them."""
+        return self._recovered and (self._task is None or self._task.done())
+
+    async def take(self, kept: "Partition | None") -> None:
+        """Fence, find the tails, and keep the state of `kept` (the same partition, before) if nothing was committed since."""
+        taken = await self._in_thread(self._around.takeover.take, self.number)
+        self.position, self.changelog_end, self._writer = taken.position, taken.changelog_end, taken.writer
+        if kept is not None and kept.is_settled and kept.position.block_hash == self.position.block_hash:
+            self.accounts, self._recovered = kept.accounts, True
+
+    async def recover(self) -> int:
+        """Load the state up to the tail that was found; the offset of the changelog's last record, -1 if it is empty."""
+        if not self._recovered:
+            began = self._around.clock.monotonic_s()
+            self.accounts = await self._in_thread(self._around.takeover.load, self.number, self.changelog_end)
+            self._recovered = True
+            self._around.metrics.record_recovery(
+                self.number, self._around.clock.monotonic_s() - began, len(self.accounts)
+            )
+        return self.changelog_end
+
+    def start(self) -> None:
+        """Begin to decide what is put."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._decide_all(), name=f"partition {self.number}")
+
+    async def put(self, event: Event) -> None:
+        """Queue a chunk; waits while max_queue_records wait. What is put after `stop` is dropped: it will be read again."""
+        await self._room.wait()
+        if self._stopping:
+            return
+        self._queue.append(event)
+        self._queued += len(event.value.records)
+        if self._queued >= self._around.max_queue_records:
+            self._room.clear()
+        self._around.metrics.set_partition(self.number, queue=self._queued)
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Let the run in flight commit, for `STOP_S` at most, and drop what waits."""
+        self._stopping = True
+        self._queue.clear()
+        self._wake.set()
+        self._room.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=STOP_S)
+
+    async def _decide_all(self) -> None:
+        try:
+            while not self._stopping:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue and not self._stopping:
+                    await self._decide_next()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._around.fatal(error)
+
+    async def _decide_next(self) -> None:
+        events, follows = self._take_queued()
+        records = [record for event in events for record in event.value.records]
+        fresh = [record for record in records if record.offset > self.position.last_offset]
+        if len(fresh) < len(records):
+            self._around.metrics.record_replayed(len(records) - len(fresh))
+        if fresh:
+            await self._check_gap(fresh[0].offset, follows)
+            await self._decide_run(fresh)
+        for event in events:
+            event.ack()
+
+    def _take_queued(self) -> tuple[list[Event], int]:
+        """All that waits, as far as one run may hold it: whole chunks, in order, at least one."""
+        events = [self._queue.popleft()]
+        count = len(events[0].value.records)
+        while self._queue and count + len(self._queue[0].value.records) <= self._around.max_run_records:
+            events.append(self._queue.popleft())
+            count += len(events[-1].value.records)
+        self._queued -= count
+        if self._queued < self._around.max_queue_records:
+            self._room.set()
+        self._around.metrics.set_partition(self.number, queue=self._queued)
+        return events, events[0].value.follows
+
+    async def _check_gap(self, first: int, follows: int) -> None:
+        """A run that starts beyond the next offset has lost something, unless the log itself holds nothing in between.
+
+        Honest gaps are transaction markers, aborted records and compaction. Cheap proof: the fetch went on from the last decided
+        record, and the log still holds the next offset. Else a fresh read must start at the very same record.
+        """
+        if first == self.next_offset:
+            return
+        config, topic = self._around.takeover.config, self.position.topic
+        low, _ = await self._in_thread(tails.watermarks, config, topic, self.number)
+        honest = low <= self.next_offset
+        if honest and follows != self.position.last_offset:
+            found = await self._in_thread(tails.first_from, config, topic, self.number, self.next_offset)
+            honest = found is not None and found.offset == first
+        self._around.metrics.record_gap_check(honest=honest)
+        if not honest:
+            raise GapError(
+                f"{topic}[{self.number}]: the run starts at offset {first}, expected {self.next_offset}; the log begins at {low}. "
+                "If retention took the records, they are lost: raise retention.ms, then see docs/exit-codes.md; else restart"
+            )
+
+    async def _decide_run(self, records: list[RawRecord]) -> None:
+        around = self._around
+        around.health.note_run(self.number)
+        context = await around.context(records)
+        watch = _Stopwatch()
+        now_ms = around.clock.now_ms()
+        run = Run(self.position.topic, self.number, self.position.last_offset, records)
+        decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
+        await self._in_thread(self._writer.commit, decided.messages)
+        watch.lap(Stage.COMMIT)
+        self.position = decided.position
+        around.health.note_commit(self.number)
+        self._watermark_ms = max(self._watermark_ms, decided.watermark_ms)
+        around.metrics.record_run(
+            RunFigures(
+                partition=self.number,
+                dispositions=decided.dispositions,
+                reasons=decided.reasons,
+                flags=decided.flags,
+                event_times_ms=decided.event_times_ms,
+                scores=decided.scores,
+                alert_outcomes=decided.alert_outcomes,
+                record_times_ms=np.array([records[0].timestamp, records[-1].timestamp], np.int64),
+                detected_at_ms=now_ms,
+                committed_at_ms=around.clock.now_ms(),
+                commit_s=watch.laps[Stage.COMMIT],
+                stages_s=watch.laps,
+                watermark_ms=self._watermark_ms,
+                last_offset=self.position.last_offset,
+                audit_height=self.position.height,
+                accounts=len(self.accounts),
+            )
+        )
+
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
+
+
+class _Stopwatch:
+    """Seconds a stage of one run; `lap` ends the stage that it names."""
+
+    def __init__(self) -> None:
+        self.laps: dict[Stage, float] = {}
+        self._at = time.perf_counter()
+
+    def lap(self, stage: Stage) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._at
+        self._at = now

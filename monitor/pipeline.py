@@ -1,0 +1,286 @@
+"""The whole way of a transaction, top to bottom. Read this first.
+
+A *run* is everything that waits for one partition. `decide_run` takes it from raw bytes to what it leaves behind:
+
+    decode   bytes                 -> columns            monitor/wire/decode.py
+    admit    columns               -> admitted or why not    monitor/guard/validate.py
+    fold     account records       -> duplicates, features   monitor/state/kernels.py
+    score    features              -> anomaly scores     monitor/scoring/forest.py
+    decide   scores                -> outcomes           monitor/decide/policy.py
+    effects  all of it             -> messages           monitor/effects/
+
+It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run
+on the same state gives the same bytes. The caller (`monitor/partition.py`) commits the messages in one Kafka
+transaction; if that fails, neither the messages nor the changed records are ever used.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
+from monitor.effects.alerts import AlertFacts, Attribution, alert_id, alert_message
+from monitor.effects.audit import Position, build_block
+from monitor.effects.changelog import changelog_messages
+from monitor.effects.deadletters import DeadLetterTopic, dead_letter
+from monitor.effects.decisions import DECISION, Ids
+from monitor.effects.message import Message
+from monitor.guard.dedupe import identity
+from monitor.guard.reasons import Reason
+from monitor.guard.validate import Admission, Limits, admit
+from monitor.money.exchange import ExchangeTable
+from monitor.observe.run_figures import Stage
+from monitor.scoring.explain import explain
+from monitor.scoring.model import Model
+from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Disposition
+from monitor.state.kernels import Folded, fold
+from monitor.wire import columns as cells
+from monitor.wire.columns import Columns
+from monitor.wire.decode import Reader, decode
+from monitor.wire.hashing import HashKey
+from monitor.wire.records import Run
+
+WARM_UP = 1
+"""Suppression of a decision: the outcome stands in the audit, the alert is withheld."""
+
+NO_MODEL = 1
+"""Degraded bit of a decision: no model scored it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The installation, and the topics that effects go to."""
+
+    app_id: str
+    alerts: str
+    dlq: str
+    audit: str
+    changelog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a decision depends on beside the run and the accounts. Never changed; replaced whole, between runs."""
+
+    names: Names
+    readers: Mapping[int, Reader | Reason]
+    hash_key: HashKey
+    max_value_bytes: int
+    exchange: ExchangeTable
+    limits: Limits
+    idle_ttl_ms: int
+    model: Model | None
+    alert_schema_id: int
+    audit_schema_id: int
+    dlq_max_bytes: int
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A run of `n` records, decided: the messages to commit, the position after it, and what it amounts to.
+
+    `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
+    `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(CATALOGUE)]; `watermark_ms` the run's
+    greatest event time, 0 if nothing was scored.
+    """
+
+    messages: list[Message]
+    position: Position
+    dispositions: NDArray[np.uint8]
+    reasons: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
+    event_times_ms: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    outcomes: NDArray[np.uint8]
+    alert_outcomes: NDArray[np.uint8]
+    features: NDArray[np.float64]
+    watermark_ms: int
+
+
+def decide_run(
+    run: Run,
+    accounts: Accounts,
+    position: Position,
+    context: Context,
+    now_ms: int,
+    lap: Callable[[Stage], None] = lambda _stage: None,
+) -> Decided:
+    """Decide every record of `run`; `lap` is told when a stage ends. `position` is where the audit log of the partition stands.
+
+    Nothing a record holds makes this raise: a bad one is dead-lettered with its reason. Raises `StateAheadError` when an account
+    has seen an offset that the audit log has not.
+    """
+    columns = decode([r.value for r in run.records], context.readers, context.hash_key, context.max_value_bytes)
+    lap(Stage.DECODE)
+    keys = [r.key for r in run.records]
+    admission = admit(columns, keys, context.exchange, context.limits, now_ms)
+    lap(Stage.ADMIT)
+    offsets = np.fromiter((r.offset for r in run.records), np.int64, len(run.records))
+    slots = accounts.slots(keys, admission.reason == 0)
+    folded = _fold(accounts, slots, offsets, columns, admission, context)
+    lap(Stage.FOLD)
+    scored = folded.disposition == Disposition.SCORED
+    scores = _score(folded.features, scored, context.model)
+    lap(Stage.SCORE)
+    outcome = _decide(scores, context.model)
+    alerting = np.flatnonzero((outcome != APPROVE) & (offsets >= position.alerts_from_offset))
+    lap(Stage.DECIDE)
+    draft = _Draft(run, columns, folded, offsets, scores, outcome, alerting, slots)
+    messages, after = _effects(draft, accounts, position, context, now_ms)
+    lap(Stage.EFFECTS)
+    event_times = columns.longs[cells.EVENT_TIME]
+    return Decided(
+        messages=messages,
+        position=after,
+        dispositions=folded.disposition,
+        reasons=folded.reason,
+        flags=folded.flags,
+        event_times_ms=event_times,
+        scores=scores,
+        outcomes=outcome,
+        alert_outcomes=outcome[alerting],
+        features=folded.features,
+        watermark_ms=int(event_times[scored].max(initial=0)),
+    )
+
+
+def _fold(
+    accounts: Accounts,
+    slots: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    columns: Columns,
+    admission: Admission,
+    context: Context,
+) -> Folded:
+    key_hash, digest = identity(columns)
+    return fold(
+        accounts.records,
+        slots,
+        offsets,
+        columns,
+        reason=admission.reason,
+        base_amount=admission.base_amount,
+        country=admission.country,
+        key_hash=key_hash,
+        digest=digest,
+        idle_ttl_ms=context.idle_ttl_ms,
+    )
+
+
+def _score(features: NDArray[np.float64], scored: NDArray[np.bool_], model: Model | None) -> NDArray[np.float64]:
+    scores = np.full(scored.shape[0], np.nan)
+    if model is not None and scored.any():
+        scores[scored] = model.score(features if scored.all() else features[scored])
+    return scores
+
+
+def _decide(scores: NDArray[np.float64], model: Model | None) -> NDArray[np.uint8]:
+    if model is None:
+        return np.full(scores.shape[0], APPROVE, np.uint8)
+    return outcomes(scores, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A run whose outcomes are known and whose effects are not written yet; arrays are of its `n` records."""
+
+    run: Run
+    columns: Columns
+    folded: Folded
+    offsets: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    outcome: NDArray[np.uint8]
+    alerting: NDArray[np.int64]
+    slots: NDArray[np.int64]
+
+
+def _effects(
+    draft: _Draft, accounts: Accounts, position: Position, context: Context, now_ms: int
+) -> tuple[list[Message], Position]:
+    """All that the run leaves behind, and the position of the log after it."""
+    names, run = context.names, draft.run
+    touched = np.unique(draft.slots[draft.slots >= 0])
+    block, after = build_block(
+        position,
+        _decisions(draft, position, context),
+        Ids.of(draft.columns),
+        alerts=draft.alerting.size,
+        versions=context.versions,
+        schema_id=context.audit_schema_id,
+    )
+    messages = _alerts(draft, position, context, now_ms) if draft.alerting.size else []
+    messages += _dead_letters(draft, context)
+    messages += changelog_messages(names.changelog, run.partition, accounts.keys_of(touched), accounts.values(touched))
+    messages.append(Message(names.audit, None, block, run.partition, []))
+    return messages, after
+
+
+def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[np.void]:
+    """One audit entry a record."""
+    folded = draft.folded
+    decisions = np.zeros(len(draft.offsets), DECISION)
+    decisions["offset"] = draft.offsets
+    decisions["score"] = draft.scores
+    decisions["disposition"] = folded.disposition
+    decisions["outcome"] = draft.outcome
+    decisions["reason"] = folded.reason
+    decisions["degraded"] = NO_MODEL if context.model is None else 0
+    withheld = (draft.outcome != APPROVE) & (draft.offsets < position.alerts_from_offset)
+    decisions["suppression"] = np.where(withheld, WARM_UP, 0)
+    decisions["flags"] = folded.flags & 0xFF
+    return decisions
+
+
+def _dead_letters(draft: _Draft, context: Context) -> list[Message]:
+    """Every rejected record, as it came."""
+    names = context.names
+    to = DeadLetterTopic(names.dlq, names.app_id, context.dlq_max_bytes)
+    reasons, run = draft.folded.reason, draft.run
+    return [
+        dead_letter(run.records[row], Reason(int(reasons[row])), run.topic, run.partition, to)
+        for row in np.flatnonzero(reasons).tolist()
+    ]
+
+
+def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) -> list[Message]:
+    """An alert for each record of `draft.alerting`; only these are ever explained and spelled out."""
+    model, columns, run = context.model, draft.columns, draft.run
+    if model is None:
+        return []
+    thresholds = {REVIEW: model.review_threshold, BLOCK: model.block_threshold}
+    messages = []
+    for row, explained in zip(
+        draft.alerting.tolist(), explain(model, draft.folded.features[draft.alerting]), strict=True
+    ):
+        offset, outcome = int(draft.offsets[row]), int(draft.outcome[row])
+        facts = AlertFacts(
+            alert_id=alert_id(position.topic_id, run.partition, offset),
+            transaction_id=columns.text(cells.TRANSACTION_ID, row) or "",
+            account_id=columns.text(cells.ACCOUNT_ID, row) or "",
+            event_time=int(columns.longs[cells.EVENT_TIME, row]),
+            detected_at=now_ms,
+            outcome=OUTCOMES[outcome],
+            anomaly_score=float(draft.scores[row]),
+            threshold=thresholds[outcome],
+            model_version=model.version,
+            feature_set=model.feature_set,
+            reasons=tuple(explained.reasons),
+            rule_hits=(),
+            attributions=tuple(
+                Attribution(each.feature, each.value, each.unit, each.baseline, each.contribution)
+                for each in explained.attributions
+            ),
+            degraded=(),
+            amount_minor=int(columns.longs[cells.AMOUNT_MINOR, row]),
+            currency=columns.text(cells.CURRENCY, row) or "",
+            channel=cells.CHANNELS[int(columns.longs[cells.CHANNEL, row])],
+            source_topic=run.topic,
+            source_partition=run.partition,
+            source_offset=offset,
+        )
+        messages.append(alert_message(facts, context.names.alerts, context.alert_schema_id, context.names.app_id))
+    return messages

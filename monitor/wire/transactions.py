@@ -1,0 +1,83 @@
+"""The producer of one partition: everything a run leaves behind in one Kafka transaction."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from monitor.effects.message import Message
+from monitor.errors import CommitError, FencedError
+
+_FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
+
+
+class TransactionalWriter:
+    """Blocking; one thread at a time. After any error the writer is of no further use, and neither is the state of its partition.
+
+    `commit_timeout_s` bounds each call; librdkafka retries what can be retried within it.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], transactional_id: str, commit_timeout_s: float, transaction_timeout_ms: int
+    ) -> None:
+        self._timeout_s = commit_timeout_s
+        self._id = transactional_id
+        self._failed: list[str] = []
+        self._producer = Producer(
+            {
+                **config,
+                "transactional.id": transactional_id,
+                # beyond our own bound, so that a commit we gave up on is not still open when the next owner fences it
+                "transaction.timeout.ms": transaction_timeout_ms,
+                "linger.ms": 0,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": 1_000_000,
+                "queue.buffering.max.kbytes": 1 << 20,
+            }
+        )
+
+    def fence(self) -> None:
+        """Become the partition's only writer: an older one's open transaction is aborted. Raises `CommitError`."""
+        try:
+            self._producer.init_transactions(self._timeout_s)
+        except KafkaException as error:
+            raise self._as_error("init_transactions", error) from error
+
+    def commit(self, messages: Iterable[Message]) -> None:
+        """Write all of `messages`, or nothing. Raises `FencedError` or `CommitError`; then it may have happened or not."""
+        produce, failed = self._producer.produce, self._note_failure
+        try:
+            self._producer.begin_transaction()
+            for m in messages:
+                headers: Any = m.headers  # librdkafka's stub wants a list of wider pairs, and lists are invariant
+                if m.partition is None:
+                    produce(m.topic, m.value, m.key, on_delivery=failed, headers=headers)
+                else:
+                    produce(m.topic, m.value, m.key, m.partition, on_delivery=failed, headers=headers)
+            self._producer.commit_transaction(self._timeout_s)
+        except KafkaException as error:
+            raise self._as_error("commit_transaction", error) from error
+        except BufferError as error:
+            raise CommitError(
+                f"transactional id {self._id}: the producer's queue is full; lower max_run_records"
+            ) from error
+        if self._failed:
+            raise CommitError(
+                f"transactional id {self._id}: a delivery failed inside a committed transaction: {self._failed[0]}"
+            )
+
+    def _note_failure(self, error: KafkaError | None, _message: Any) -> None:
+        if error is not None:
+            self._failed.append(str(error))
+
+    def _as_error(self, call: str, error: KafkaException) -> CommitError:
+        cause = error.args[0]
+        if cause.code() in _FENCED:
+            return FencedError(
+                f"transactional id {self._id}: another worker owns this partition now ({cause}); this one leaves"
+            )
+        reason = f"; first failed delivery: {self._failed[0]}" if self._failed else ""
+        return CommitError(
+            f"transactional id {self._id}: {call} failed within commit_timeout_s = {self._timeout_s:g}: {cause}{reason}; "
+            "the restart resumes from the audit log"
+        )
