@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.jit import kernel
 from monitor.wire.columns import TRANSACTION_ID, Columns
 
 DECISION = np.dtype(
@@ -69,7 +69,7 @@ def entries(decisions: NDArray[np.void], texts: NDArray[np.uint8]) -> list[bytes
     return [raw[start:end] for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=False)]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _gather(data, starts, lengths, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the spans of `data` one after the other."""
     at = 0
@@ -79,7 +79,7 @@ def _gather(data, starts, lengths, out):  # type: ignore[no-untyped-def]
             at += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _interleave(rows, texts, lengths, out):  # type: ignore[no-untyped-def]
     """Fill `out` with row 0, the first `lengths[0]` of `texts`, row 1 and so on."""
     at, text = 0, 0

@@ -1,9 +1,9 @@
 """The checks of admission, a row at a time: numba kernels over a run's columns. Who calls them, and the order: validate.py."""
 
-import numba as nb
 import numpy as np
 
 from monitor.guard.reasons import Reason
+from monitor.jit import inlined, kernel
 from monitor.money.currencies import place
 from monitor.money.exchange import scale
 from monitor.wire import columns as cells
@@ -27,7 +27,7 @@ _A, _Z = ord("A"), ord("Z")
 _BAD_PLACE = -1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def judge_rows(  # type: ignore[no-untyped-def]
     data,
     longs,
@@ -69,7 +69,7 @@ def judge_rows(  # type: ignore[no-untyped-def]
         key_start += key_length
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _check_key(data, starts, lengths, row, key_data, key_start, key_length):  # type: ignore[no-untyped-def]
     """Reasons 40 and 41: the key is there, and is the account_id byte for byte."""
     if key_length == 0:
@@ -83,7 +83,7 @@ def _check_key(data, starts, lengths, row, key_data, key_start, key_length):  # 
     return 0
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _check_strings(lengths, row):  # type: ignore[no-untyped-def]
     """Reasons 42 to 45: lengths in bytes."""
     if not 1 <= lengths[cells.TRANSACTION_ID, row] <= MAX_ID_BYTES:
@@ -98,7 +98,7 @@ def _check_strings(lengths, row):  # type: ignore[no-untyped-def]
     return 0
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _check_money(data, longs, starts, lengths, row, numerators, denominators, most):  # type: ignore[no-untyped-def]
     """Reasons 46 to 49, 47 again for the base value: `(reason, base minor units)`."""
     nothing = np.int64(0)
@@ -121,7 +121,7 @@ def _check_money(data, longs, starts, lengths, row, numerators, denominators, mo
     return 0, value
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _country(data, start, length):  # type: ignore[no-untyped-def]
     """Two capital letters as `first << 8 | second`, 0 for null, -1 for anything else."""
     if length < 0:
@@ -131,7 +131,7 @@ def _country(data, start, length):  # type: ignore[no-untyped-def]
     return np.int64(data[start]) << 8 | np.int64(data[start + 1])
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _check_time(event_time, latest):  # type: ignore[no-untyped-def]
     """Reasons 51 and 52; only compared, so that no value overflows."""
     if event_time > latest:

@@ -8,8 +8,9 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-import numba as nb
 import numpy as np
+
+from monitor.jit import inlined
 
 PLACES = 26**3
 """Codes of three capital letters there can be: the length of a table by `place`."""
@@ -33,7 +34,7 @@ def pack(code: str) -> int:
     return int.from_bytes(raw, "big")
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def place(code):  # type: ignore[no-untyped-def]
     """Place of a packed code in a table by code; -1 when it is not three capital letters."""
     at, rest = np.int64(0), np.int64(code)

@@ -17,12 +17,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ExchangeError
 from monitor.guard.reasons import Reason
+from monitor.jit import inlined, kernel
 from monitor.money.currencies import PLACES, exponents, pack, place
 
 MAX_AMOUNT_MINOR = 2**53
@@ -65,7 +65,7 @@ class ExchangeTable:
         return base_minor, reason
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _convert(amounts, codes, numerators, denominators, base_minor, reason):  # type: ignore[no-untyped-def]
     for row in range(amounts.shape[0]):
         at = place(codes[row])
@@ -84,7 +84,7 @@ def _convert(amounts, codes, numerators, denominators, base_minor, reason):  # t
                 base_minor[row] = value
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def scale(amount, numerator, denominator):  # type: ignore[no-untyped-def]
     """`amount * numerator / denominator`, rounded half to even, exactly; -1 when amount or result is beyond 2^53.
 

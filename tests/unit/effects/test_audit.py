@@ -131,7 +131,7 @@ def test_versions_in_any_order_make_the_same_block():
     assert build(versions=dict(reversed(VERSIONS.items()))) == (VALUE, AFTER)
 
 
-def test_blocks_chain():
+def test_each_block_chains_to_the_one_before():
     value, after = build(AFTER, decisions(range(111, 116)))
     block = read_block(value)
     verify_block(block, AFTER)
