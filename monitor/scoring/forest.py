@@ -1,0 +1,211 @@
+"""The isolation forest as it serves: complete trees in flat arrays, walked by the kernels of `monitor/scoring/walk.py`.
+
+Every tree is padded to the depth `D` of the deepest. Node `i` has its children at `2i + 1` and `2i + 2`; a row goes right when
+`x[feature] > threshold`, else left, always `D` times, without a branch. A node that scikit-learn ended early goes on to the left
+(`threshold` inf) down to the leaf below it. The score is Liu, Ting and Zhou's (Isolation Forest, ICDM 2008, equation 2),
+
+    score = 2 ** -(mean over trees of leaf) / c,   leaf = depth + c(samples in the leaf),   c = c(max_samples)
+
+which is `-score_samples` of scikit-learn: 0 to 1, higher is stranger. No fast-math: a row's score is one sequence of float64
+additions in the order of the trees, so it does not depend on the other rows it is scored with.
+
+NaN: a row with a NaN in any of its features is not scored; its score is NaN, and the caller says so (`degraded`).
+Infinities compare as numbers. Features are compared as float32, as scikit-learn does.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.errors import ArtifactError
+from monitor.scoring.walk import contributions, path_sums
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
+
+MAX_DEPTH = 16
+"""Deepest tree that is taken: a complete tree doubles with each level. 100 trees of depth 10 are 1.3 MB."""
+
+MAX_FEATURES = 256
+"""Features are indexed by a byte: the kernel runs in the cache, and a byte an index makes it a third faster than four."""
+
+MAX_TREES = 4096
+
+ARRAYS: Mapping[str, Any] = {
+    "feature": np.dtype("u1"),
+    "threshold": np.dtype("<f4"),
+    "leaf": np.dtype("<f4"),
+    "leaf_samples": np.dtype("<u2"),
+    "normaliser": np.dtype("<f8"),
+}
+"""What a forest is stored as: name and dtype of each array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """`T` complete trees of depth `D` over `k` features.
+
+    Shapes: `feature` uint8[T, 2**D - 1], each below `k`; `threshold` float32[T, 2**D - 1]; `leaf` float32[T, 2**D], path length at
+    each leaf; `leaf_samples` uint16[T, 2**D], training rows that ended there, 0 for padding that no row reaches.
+    `normaliser` is c(max_samples).
+    """
+
+    feature: NDArray[np.uint8]
+    threshold: NDArray[np.float32]
+    leaf: NDArray[np.float32]
+    leaf_samples: NDArray[np.uint16]
+    normaliser: float
+    features: int
+
+    @property
+    def trees(self) -> int:
+        """How many trees."""
+        return int(self.feature.shape[0])
+
+    @property
+    def depth(self) -> int:
+        """Splits from the root to each leaf."""
+        return int(self.leaf.shape[1]).bit_length() - 1
+
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scores of `rows` float32[n, k] as float64[n], 0 to 1, higher is stranger; NaN where a row has a NaN."""
+        rows = np.ascontiguousarray(rows, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.features:
+            raise ValueError(f"rows: shape {rows.shape}; this forest scores float32[n, {self.features}]")
+        paths = path_sums(rows, self.feature, self.threshold, self.leaf, self.depth)
+        return np.exp2(paths * (-1.0 / (self.trees * self.normaliser)))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The forest as named arrays; `from_arrays` takes them back."""
+        fields = {name: getattr(self, name) for name in ARRAYS}
+        return {name: np.ascontiguousarray(value, dtype=ARRAYS[name]) for name, value in fields.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], features: int) -> "Forest":
+        """The forest of `arrays()`, over `features` features. Raises `ArtifactError` unless every index stays inside its array."""
+        for name, dtype in ARRAYS.items():
+            _require(name in arrays, name, "missing")
+            _require(arrays[name].dtype == dtype, name, f"dtype {arrays[name].dtype}, expected {dtype}")
+        feature, threshold, leaf = arrays["feature"], arrays["threshold"], arrays["leaf"]
+        _require(1 <= features <= MAX_FEATURES, "features", f"{features}, expected 1 to {MAX_FEATURES}")
+        _require(leaf.ndim == 2 and 1 <= leaf.shape[0] <= MAX_TREES, "leaf", f"shape {leaf.shape}")
+        leaves = leaf.shape[1]
+        _require(leaves in {1 << d for d in range(1, MAX_DEPTH + 1)}, "leaf", f"{leaves} leaves a tree")
+        inner = (leaf.shape[0], leaves - 1)
+        for name, shape in (
+            ("feature", inner),
+            ("threshold", inner),
+            ("leaf_samples", leaf.shape),
+            ("normaliser", (1,)),
+        ):
+            _require(arrays[name].shape == shape, name, f"shape {arrays[name].shape}, expected {shape}")
+        _require(int(feature.max()) < features, "feature", f"index {feature.max()} of {features} features")
+        _require(not np.isnan(threshold).any(), "threshold", "NaN")
+        _require(bool(np.isfinite(leaf).all() and (leaf >= 0).all()), "leaf", "a path length below 0 or not finite")
+        normaliser = float(arrays["normaliser"][0])
+        _require(math.isfinite(normaliser) and normaliser > 0, "normaliser", str(normaliser))
+        fixed = {name: np.ascontiguousarray(arrays[name]) for name in ("feature", "threshold", "leaf", "leaf_samples")}
+        for array in fixed.values():
+            array.flags.writeable = False
+        return cls(**fixed, normaliser=normaliser, features=features)
+
+    @classmethod
+    def from_sklearn(cls, forest: "IsolationForest") -> "Forest":
+        """A fitted `IsolationForest`, with or without feature subsampling. Raises `ArtifactError` when it does not fit the limits."""
+        samples = int(forest._max_samples)
+        features = int(forest.n_features_in_)
+        depth = max(1, *(int(tree.tree_.max_depth) for tree in forest.estimators_))
+        _require(2 <= samples <= 65_535, "max_samples", f"{samples}, expected 2 to 65535")
+        _require(depth <= MAX_DEPTH, "depth", f"{depth}, expected at most {MAX_DEPTH}: fit with fewer samples a tree")
+        trees = len(forest.estimators_)
+        arrays: dict[str, NDArray[Any]] = {
+            "feature": np.zeros((trees, (1 << depth) - 1), np.uint8),
+            "threshold": np.full((trees, (1 << depth) - 1), np.inf, np.float32),
+            "leaf": np.zeros((trees, 1 << depth), np.float32),
+            "leaf_samples": np.zeros((trees, 1 << depth), np.uint16),
+            "normaliser": np.array([average_path_length(samples)]),
+        }
+        _require(features <= MAX_FEATURES, "features", f"{features}, expected at most {MAX_FEATURES}")
+        for number, (tree, chosen) in enumerate(zip(forest.estimators_, forest.estimators_features_, strict=True)):
+            _lay_out(
+                tree.tree_,
+                np.asarray(chosen),
+                depth,
+                {name: arrays[name][number : number + 1] for name in ARRAYS if name != "normaliser"},
+            )
+        return cls.from_arrays(arrays, features)
+
+
+def average_path_length(samples: int) -> float:
+    """c(n): the mean path length of an unsuccessful search among `n` values (Liu et al. 2008, equation 1, as scikit-learn has it)."""
+    if samples <= 2:
+        return 1.0 if samples == 2 else 0.0
+    return 2.0 * (math.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples
+
+
+def float32_at_or_below(threshold: float) -> np.float32:
+    """The greatest float32 that is not above `threshold`: `x <= threshold` then holds for the same float32 `x` as before."""
+    nearest = np.float32(threshold)
+    return np.nextafter(nearest, np.float32(-np.inf)) if float(nearest) > threshold else nearest
+
+
+def expected_paths(forest: Forest) -> NDArray[np.float64]:
+    """E(node) for every node and leaf, float64[T, 2**(D + 1) - 1], in the order of the complete tree. 0 where no row ever was.
+
+    The path length to expect below the node: the mean of its leaves, weighted by the training rows that ended in them.
+    """
+    inner = forest.feature.shape[1]
+    weight = np.zeros((forest.trees, 2 * inner + 1))
+    total = np.zeros_like(weight)
+    weight[:, inner:] = forest.leaf_samples
+    total[:, inner:] = forest.leaf_samples * forest.leaf.astype(np.float64)
+    for level in reversed(range(forest.depth)):
+        nodes = np.arange((1 << level) - 1, (1 << (level + 1)) - 1)
+        for sums in (weight, total):
+            sums[:, nodes] = sums[:, 2 * nodes + 1] + sums[:, 2 * nodes + 2]
+    expected = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+    expected[:, inner:] = forest.leaf  # itself, not its product divided again
+    return expected
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from numba's cache, so that the first transaction does not wait for it."""
+    forest = Forest(
+        feature=np.zeros((1, 1), np.uint8),
+        threshold=np.zeros((1, 1), np.float32),
+        leaf=np.ones((1, 2), np.float32),
+        leaf_samples=np.ones((1, 2), np.uint16),
+        normaliser=1.0,
+        features=1,
+    )
+    rows = np.zeros((1, 1), np.float32)
+    forest.score(rows)
+    contributions(rows, forest.feature, forest.threshold, expected_paths(forest))
+
+
+def _lay_out(tree: Any, chosen: NDArray[np.int64], depth: int, into: dict[str, NDArray[Any]]) -> None:
+    """Write one scikit-learn tree into row 0 of the complete arrays `into`; `chosen` maps its features to the forest's."""
+    inner = (1 << depth) - 1
+    waiting = [(0, 0, 0)]  # scikit-learn's node, place in the complete tree, depth
+    while waiting:
+        node, place, level = waiting.pop()
+        left, right = int(tree.children_left[node]), int(tree.children_right[node])
+        if left >= 0:
+            into["feature"][0, place] = chosen[tree.feature[node]]
+            into["threshold"][0, place] = float32_at_or_below(float(tree.threshold[node]))
+            waiting += [(left, 2 * place + 1, level + 1), (right, 2 * place + 2, level + 1)]
+            continue
+        for _ in range(depth - level):
+            place = 2 * place + 1
+        samples = int(tree.n_node_samples[node])
+        into["leaf"][0, place - inner] = level + average_path_length(samples)
+        into["leaf_samples"][0, place - inner] = samples
+
+
+def _require(holds: bool, field: str, problem: str) -> None:
+    if not holds:
+        raise ArtifactError(f"forest: {field}: {problem}; train the model again, or restore its files")

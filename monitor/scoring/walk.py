@@ -1,0 +1,104 @@
+"""The kernels that walk a forest's complete trees; see `monitor/scoring/forest.py` for the layout.
+
+A node's children are at `2i + 1` and `2i + 2`; a row goes right when `row[feature] > threshold`, `D` times, without a branch. Rows,
+or trees, are walked `STEP` side by side, so that the processor overlaps their memory reads. A row's path lengths are
+always added tree by tree, in order, as float64: its sum does not depend on the rows beside it, bit for bit.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.jit import inlined, kernel
+
+STEP = 16
+"""Rows (or trees) side by side."""
+
+FEW_ROWS = 8
+"""A block of fewer rows walks trees side by side, row by row: 3.5 us for a single row instead of 12."""
+
+
+def path_sums(
+    rows: NDArray[np.float32],
+    feature: NDArray[np.uint8],
+    threshold: NDArray[np.float32],
+    leaf: NDArray[np.float32],
+    depth: int,
+) -> NDArray[np.float64]:
+    """Path lengths summed over the trees, float64[n], of `rows` float32[n, k]; NaN where a row has a NaN."""
+    sums = np.zeros(rows.shape[0])
+    _path_sums(rows, feature, threshold, leaf, depth, np.zeros(STEP, np.int32), sums)
+    return sums
+
+
+def contributions(
+    rows: NDArray[np.float32],
+    feature: NDArray[np.uint8],
+    threshold: NDArray[np.float32],
+    expected: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of `rows` float32[m, k], means over the trees: what each feature took from the path, float64[m, k], and the path, float64[m].
+
+    `expected` float64[T, nodes]: path length to expect below each node.
+    """
+    taken, actual = np.zeros(rows.shape), np.zeros(rows.shape[0])
+    _contributions(rows, feature, threshold, expected, taken, actual)
+    return taken / feature.shape[0], actual / feature.shape[0]
+
+
+@inlined
+def _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i):  # type: ignore[no-untyped-def]
+    trees, inner = feature.shape
+    for tree in range(0, trees, STEP):
+        lanes = min(STEP, trees - tree)
+        for j in range(lanes):
+            place[j] = 0
+        for _ in range(depth):
+            for j in range(lanes):
+                at = place[j]
+                place[j] = 2 * at + 1 + (rows[i, feature[tree + j, at]] > threshold[tree + j, at])
+        for j in range(lanes):
+            sums[i] += leaf[tree + j, place[j] - inner]
+
+
+@inlined
+def _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes):  # type: ignore[no-untyped-def]
+    trees, inner = feature.shape
+    for tree in range(trees):
+        for j in range(lanes):
+            place[j] = 0
+        for _ in range(depth):
+            for j in range(lanes):
+                at = place[j]
+                place[j] = 2 * at + 1 + (rows[first + j, feature[tree, at]] > threshold[tree, at])
+        for j in range(lanes):
+            sums[first + j] += leaf[tree, place[j] - inner]
+
+
+@kernel
+def _path_sums(rows, feature, threshold, leaf, depth, place, sums):  # type: ignore[no-untyped-def]
+    n, k = rows.shape
+    for first in range(0, n, STEP):
+        lanes = min(STEP, n - first)
+        if lanes >= FEW_ROWS:
+            _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes)
+        else:
+            for i in range(first, n):
+                _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i)
+    for i in range(n):
+        for f in range(k):
+            if np.isnan(rows[i, f]):
+                sums[i] = np.nan
+
+
+@kernel
+def _contributions(rows, feature, threshold, expected, taken, actual):  # type: ignore[no-untyped-def]
+    trees, inner = feature.shape
+    for i in range(rows.shape[0]):
+        for tree in range(trees):
+            at = 0
+            while at < inner:
+                f = feature[tree, at]
+                child = 2 * at + 1 + (rows[i, f] > threshold[tree, at])
+                taken[i, f] += expected[tree, at] - expected[tree, child]
+                at = child
+            actual[i] += expected[tree, at]

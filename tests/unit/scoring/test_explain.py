@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
+
+from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.scoring.explain import MOST_REASONS, explain, readable, sentence
+from monitor.scoring.forest import Forest, average_path_length
+from monitor.scoring.model import Model, feature_set_of
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), max_samples=st.integers(2, 300), trees=st.integers(1, 60))
+def test_contributions_sum_to_expected_minus_actual_path(seed, max_samples, trees):
+    rng = np.random.default_rng(seed)
+    names = tuple(feature.name for feature in CATALOGUE[:6])
+    rows = np.zeros((300, len(CATALOGUE)))
+    rows[:, :6] = rng.standard_t(2, size=(300, 6))
+    fitted = IsolationForest(n_estimators=trees, max_samples=max_samples, random_state=0).fit(rows[:, :6])
+    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names))
+    scores = model.score(rows)
+    for i, explained in enumerate(explain(model, rows)[:50]):
+        assert abs(explained.contributions.sum() - (explained.expected_path - explained.actual_path)) < 1e-9
+        assert scores[i] == pytest.approx(2 ** (-explained.actual_path / average_path_length(max_samples)), abs=1e-9)
+
+
+def test_the_feature_that_is_off_contributes_most(model, catalogue_rows):
+    row = np.median(catalogue_rows, axis=0)
+    row[INDEX["amount_z"]] = 40
+    explained = explain(model, row[None])[0]
+    assert explained.attributions[0].feature == "amount_z"
+    assert explained.reasons[0] == "amount 40 deviations above this account's mean"
+    assert explained.attributions[0].contribution == explained.contributions[model.features.index("amount_z")]
+
+
+def test_reasons_are_at_most_three_and_only_of_what_made_the_row_stranger(model, catalogue_rows):
+    for explained in explain(model, catalogue_rows):
+        assert len(explained.reasons) <= MOST_REASONS
+        assert len(explained.reasons) <= (explained.contributions > 0).sum()
+        strengths = [each.contribution for each in explained.attributions]
+        assert strengths == sorted(strengths, reverse=True)
+
+
+def test_a_flag_that_is_not_set_is_never_a_reason(model, catalogue_rows):
+    known = catalogue_rows[catalogue_rows[:, INDEX["new_device"]] == 0]
+    assert not any("device" in reason for explained in explain(model, known) for reason in explained.reasons)
+
+
+def test_no_rows_need_no_explanation(model):
+    assert explain(model, np.zeros((0, len(CATALOGUE)))) == []
+
+
+def test_money_is_written_in_major_units_beside_the_accounts_own_mean():
+    assert sentence(CATALOGUE[INDEX["amount"]], 1_234_567, 2050) == "amount 12,345.67; this account's mean is 20.50"
+
+
+def test_a_first_event_has_no_time_since_the_last():
+    assert sentence(CATALOGUE[INDEX["time_since_last"]], -1, 0) == "this account's first event"
+
+
+def test_every_sentence_of_the_catalogue_can_be_said():
+    for feature in CATALOGUE:
+        said = sentence(feature, 1, None if feature.baseline is None else 2)
+        assert said
+        assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "text"),
+    [
+        ("base minor", 5, "0.05"),
+        ("share", 0.934, "93 %"),
+        ("debits", 12.0, "12"),
+        ("debits", 0.254, "0.25"),
+        ("ratio", 3.14159, "3.1"),
+        ("s", 86_400.4, "86,400"),
+    ],
+)
+def test_numbers_are_written_for_people(unit, value, text):
+    assert readable(unit, value) == text
