@@ -21,12 +21,15 @@ _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 
 class _Payload(io.BytesIO):
-    """A record's bytes, strictly: fastavro takes a negative length as "all that is left"."""
+    """A record's bytes, strictly: fastavro takes a negative length for "all that is left", and some short reads for whole."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size < 0:
             raise ValueError(f"length {size} is negative")
-        return super().read(size)
+        found = super().read(size)
+        if len(found) < size:
+            raise EOFError(f"{size} bytes expected, {len(found)} left")
+        return found
 
 
 class Fallback:

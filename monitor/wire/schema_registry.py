@@ -4,6 +4,7 @@ Each call stands behind one circuit breaker: after some failures in a row the re
 call is let through to see (half open). An answer, also "no such schema", is no failure.
 """
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +77,7 @@ class RegistrySchemas:
 
     def id_of(self, subject: str, schema: str) -> int:
         """The schema's id under `subject`, registered where it is missing and `register` is set. Raises as `SchemaSource` says."""
-        path, body = f"/subjects/{quote(subject, safe='')}", {"schema": schema}
+        path, body = f"/subjects/{quote(subject, safe='')}", {"schema": _compact(schema)}
         try:
             found = self._call("POST", path, body)
         except SchemaUnknown:
@@ -139,6 +140,11 @@ class RegistrySchemas:
 
 
 _CHECK_URL = "is this the Confluent API's base URL? Apicurio's ends in /apis/ccompat/v7"
+
+
+def _compact(schema: str) -> str:
+    """The schema without its layout: Apicurio takes one that is only indented otherwise for another."""
+    return json.dumps(json.loads(schema), separators=(",", ":"), ensure_ascii=False)
 
 
 class _Listener:
