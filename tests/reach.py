@@ -49,6 +49,6 @@ if __name__ == "__main__":
     for each in names:
         print(f"{each}: no test runs a line of its functions; test it, or remove it")
     print(
-        f"reach: {len(report['files'])} modules, {len(names)} not reached; {report['totals']['percent_covered']:.0f}% of lines ran in this process"
+        f"reach: {len(report['files'])} modules, {len(names)} not reached; {report['totals']['percent_covered']:.0f}% of lines ran where a tracer sees them"
     )
     sys.exit(bool(names))

@@ -89,7 +89,7 @@ def run_part(name: str, for_pytest: list[str], left_s: float) -> Part:
 
 
 def pytest_command(name: str, for_pytest: list[str]) -> list[str]:
-    """A suite under coverage; the processes it starts run untraced, at their own speed."""
+    """A suite under coverage, and so are the processes it starts (`patch` in pyproject.toml)."""
     return [
         sys.executable, "-m", "coverage", "run", "-m", "pytest", f"tests/{name}", "-m", "not long",
         f"--junitxml={WORK / f'{name}.xml'}", *for_pytest,
