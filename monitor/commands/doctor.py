@@ -56,7 +56,7 @@ def diagnose(settings: Settings, clock: Clock, timeout_s: float = TIMEOUT_S) -> 
     if brokers:
         yield from _with_broker(connection, settings, clock, brokers, timeout_s)
     else:
-        yield skip("topics, partitioner, clock", "no broker to ask")
+        yield from (skip(check, "no broker to ask") for check in ("limits", "topics", "partitioner", "clock"))
 
 
 def _with_broker(
@@ -81,7 +81,7 @@ def _print(finding: Finding, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(finding)))
         return
-    fix = f"\n{'':22}fix: {finding.fix}" if finding.fix else ""
+    fix = f"\n{'':26}fix: {finding.fix}" if finding.fix else ""
     click.echo(
-        f"{click.style(f'{finding.status:<4}', COLOURS[finding.status])}  {finding.check:<18}{finding.what}{fix}"
+        f"{click.style(f'{finding.status:<4}', COLOURS[finding.status])}  {finding.check:<20}{finding.what}{fix}"
     )

@@ -27,6 +27,7 @@ class Connection:
     @property
     def why(self) -> str:
         """The first cause librdkafka named, if any."""
+        self.admin.poll(0)  # callbacks are called here, and nowhere else
         named = [text for text in self.errors if "brokers are down" not in text]
         return (named or self.errors or ["no answer"])[0]
 
