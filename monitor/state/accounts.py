@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from monitor.state.layout import ACCOUNT, FRESH
 from monitor.state.migrations import HEADER, record_bytes
 
-LEAST_GROWTH, MOST_GROWTH = 1024, 65_536
-"""Slots added at a time: a tenth of what there is, within these bounds. Spare slots keep to the memory an account may cost."""
+LEAST_GROWTH, MOST_GROWTH = 1024, 4096
+"""Slots added at a time: a tenth of what there is, within these bounds. Few at a time, since new slots are zeroed at once
+(9 MB: some ms); moving the others costs next to nothing."""
 
 LOAD_AT_ONCE = 4096
 """Changelog values joined and copied together while loading: bounds the copy at 9 MB."""

@@ -30,7 +30,20 @@ from monitor.state.tiles import SUM_LIMIT, add, has_room, mark_merchant, raise_l
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
 
-_PIECES = ("baselines", "feature_row", "habits", "kernels", "layout", "ring", "tiles")
+COMPILED_IN = (
+    "features/catalogue.py",
+    "guard/reasons.py",
+    "state/baselines.py",
+    "state/dispositions.py",
+    "state/feature_row.py",
+    "state/habits.py",
+    "state/kernels.py",
+    "state/layout.py",
+    "state/ring.py",
+    "state/tiles.py",
+    "wire/columns.py",
+)
+"""Files of `monitor/` whose code or constants become part of the kernel."""
 
 _HOUR_AT, _HOUR_SIZE, _HOUR_LENGTH = layout.HOUR.offset, layout.HOUR.size_ms, layout.HOUR.count
 _DAY_AT, _DAY_SIZE, _DAY_LENGTH = layout.DAY.offset, layout.DAY.size_ms, layout.DAY.count
@@ -116,12 +129,8 @@ def _kernel() -> Callable[..., int]:
     in stands in the closure, so that a change to any of them is a new entry. For the same reason the pieces are not cached
     by themselves.
     """
-    here = Path(__file__).parent
-    files = [here / f"{piece}.py" for piece in _PIECES] + [
-        Path(cells.__file__),
-        here.parent / "features" / "catalogue.py",
-    ]
-    sources = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    monitor = Path(__file__).parents[1]
+    sources = hashlib.sha256(b"".join((monitor / file).read_bytes() for file in COMPILED_IN)).hexdigest()
 
     def run(  # type: ignore[no-untyped-def]
         records, fresh, slots, offsets, longs, hashes, amounts, countries, keys, digests,

@@ -1,0 +1,147 @@
+"""Slots, growth, and the changelog's bytes there and back."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.errors import LayoutError
+from monitor.state.accounts import LEAST_GROWTH, VALUE_BYTES, Accounts
+from monitor.state.layout import ACCOUNT, FRESH, HEADER_BYTES, VERSION
+
+BYTES_AN_ACCOUNT = 2560
+
+
+def slots_of(accounts, *keys):
+    return accounts.slots(keys, np.ones(len(keys), bool))
+
+
+def value_of(last_offset):
+    """A changelog value whose record is told apart by its watermark."""
+    record = FRESH.copy()
+    record["last_offset"] = last_offset
+    return VERSION.to_bytes(2, "little") + bytes(6) + record.tobytes()
+
+
+def contents(accounts):
+    return {key: accounts.record(key).tobytes() for key in accounts}
+
+
+def test_an_account_keeps_its_slot_and_unknown_ones_start_fresh():
+    accounts = Accounts()
+    first = slots_of(accounts, b"a", b"b", b"a")
+    assert first.tolist() == [0, 1, 0]
+    assert slots_of(accounts, b"b", b"c").tolist() == [1, 2]
+    assert all(accounts.record(key).tobytes() == FRESH.tobytes() for key in (b"a", b"b", b"c"))
+
+
+def test_a_record_that_was_not_admitted_has_no_slot_and_makes_no_account():
+    accounts = Accounts()
+    slots_of(accounts, b"known")
+    slots = accounts.slots([None, b"known", b"new", b"known"], np.array([False, False, False, True]))
+    assert slots.tolist() == [-1, -1, -1, 0]
+    assert list(accounts) == [b"known"]
+
+
+def test_an_unknown_account_has_no_record():
+    accounts = Accounts()
+    assert accounts.record(b"a") is None
+    assert b"a" not in accounts
+
+
+def test_a_record_handed_out_is_a_copy():
+    accounts = Accounts()
+    slots_of(accounts, b"a")
+    accounts.record(b"a")["events"] = 7
+    assert accounts.record(b"a")["events"] == 0
+
+
+def test_records_survive_growth():
+    accounts = Accounts()
+    for number in range(5):
+        keys = [b"%d-%d" % (number, i) for i in range(1500)]
+        slots = slots_of(accounts, *keys)
+        accounts.records["events"][slots] = np.arange(1500) + 10_000 * number
+    assert [int(accounts.record(b"%d-1499" % n)["events"]) for n in range(5)] == [1499 + 10_000 * n for n in range(5)]
+
+
+def test_spare_slots_and_the_index_keep_within_the_memory_an_account_may_cost():
+    accounts = Accounts()
+    worst = 0.0
+    for start in range(0, 60_000, 500):
+        slots_of(accounts, *(b"account-%08d" % i for i in range(start, start + 500)))
+        n = len(accounts)
+        if n >= 12 * LEAST_GROWTH:
+            index = sys.getsizeof(accounts._slots) + sys.getsizeof(accounts._keys)
+            key = sys.getsizeof(b"account-00000000") + sys.getsizeof(n)
+            worst = max(worst, (accounts.records.nbytes + index) / n + key)
+    assert 0 < worst <= BYTES_AN_ACCOUNT
+
+
+def test_a_value_is_the_header_then_the_record():
+    accounts = Accounts()
+    slots = slots_of(accounts, b"a", b"b", b"c")
+    accounts.records["events"][slots] = [1, 2, 3]
+    values = accounts.values(slots[[2, 0]])
+    assert [type(value) for value in values] == [bytes, bytes]
+    assert all(value[:HEADER_BYTES] == b"\x01" + bytes(7) and len(value) == VALUE_BYTES for value in values)
+    assert [int(np.frombuffer(value[HEADER_BYTES:], ACCOUNT)["events"][0]) for value in values] == [3, 1]
+    assert accounts.keys_of(slots[[2, 0]]) == [b"c", b"a"]
+    assert accounts.values(slots[:0]) == []
+
+
+changelogs = st.lists(
+    st.tuples(st.sampled_from([b"%d" % i for i in range(12)]), st.none() | st.integers(0, 99)), max_size=60
+)
+
+
+@given(changelogs, changelogs)
+def test_loading_in_bulk_equals_loading_one_by_one(earlier, later):
+    one_by_one, in_bulk = Accounts(), Accounts()
+    for changelog in (earlier, later):
+        values = [None if offset is None else value_of(offset) for _, offset in changelog]
+        for (key, _), value in zip(changelog, values, strict=True):
+            one_by_one.load(key, value)
+        in_bulk.load_many([key for key, _ in changelog], values)
+        assert contents(in_bulk) == contents(one_by_one)
+
+
+@given(changelogs)
+def test_what_values_writes_load_reads_bit_for_bit(changelog):
+    written, read = Accounts(), Accounts()
+    written.load_many([key for key, _ in changelog], [None if o is None else value_of(o) for _, o in changelog])
+    keys = list(written)
+    read.load_many(keys, written.values(slots_of(written, *keys)))
+    assert contents(read) == contents(written)
+
+
+def test_more_accounts_than_are_copied_at_once_are_all_loaded():
+    accounts = Accounts()
+    keys = [b"%d" % i for i in range(10_000)]
+    accounts.load_many(keys, [value_of(i) for i in range(10_000)])
+    assert [int(accounts.record(key)["last_offset"]) for key in keys] == list(range(10_000))
+
+
+def test_a_slot_that_was_given_back_starts_fresh_with_its_next_account():
+    accounts = Accounts()
+    accounts.load_many([b"a", b"b"], [value_of(5), value_of(6)])
+    accounts.load(b"a", None)
+    accounts.load(b"never there", None)
+    assert len(accounts) == 1
+    assert slots_of(accounts, b"c", b"b").tolist() == [0, 1]
+    assert accounts.record(b"c").tobytes() == FRESH.tobytes()
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+def test_a_newer_layout_is_refused_with_its_version_and_the_fix(in_bulk):
+    value = (VERSION + 1).to_bytes(2, "little") + value_of(1)[2:]
+    accounts = Accounts()
+    load = (
+        (lambda: accounts.load_many([b"b", b"a"], [value_of(1), value]))
+        if in_bulk
+        else lambda: accounts.load(b"a", value)
+    )
+    with pytest.raises(LayoutError, match=rf"'a'.*version {VERSION + 1} is newer than {VERSION}.*run the version"):
+        load()
