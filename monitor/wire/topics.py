@@ -3,6 +3,7 @@
 `plan` is pure. `inspect` and `create` ask the broker; `create` stands alone because some brokers (librdkafka's mock) cannot do it.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from monitor.settings import Settings
 from monitor.wire.kafka_config import AUDIT_MAX_BYTES, dlq_message_bytes
 
 TIMEOUT_S = 10.0
+POLL_S = 0.05
 FOREVER = "-1"
 DLQ_RETENTION_MS = 30 * 86_400_000  # a person has to look at what was rejected, and people have holidays
 CHANGELOG_SEGMENT_BYTES = 128 << 20  # only closed segments are compacted: what recovery reads in vain is at most this
@@ -150,11 +152,34 @@ def create_missing(admin: AdminClient, settings: Settings, timeout_s: float = TI
 
     Raises `TopicError` when a topic that exists contradicts the plan, or `BrokerError`.
     """
-    facts = inspect(admin, [topic.name for topic in plan(settings)], timeout_s)
+    names = [topic.name for topic in plan(settings)]
+    facts = inspect(admin, names, timeout_s)
     planned = plan(settings, facts[settings.topic_transactions].partitions or None)
-    made = create(admin, [topic for topic in planned if not facts[topic.name].exists], timeout_s)
     check_partitions(planned, facts)
+    made = create(admin, [topic for topic in planned if not facts[topic.name].exists], timeout_s)
+    if made:
+        # Somebody else may have made one meanwhile, and otherwise.
+        check_partitions(planned, await_topics(admin, names, timeout_s))
     return made
+
+
+def await_topics(admin: AdminClient, names: Iterable[str], timeout_s: float = TIMEOUT_S) -> dict[str, TopicFacts]:
+    """Facts of topics that were just made, as soon as the broker shows all of them: it answers CreateTopics a little before.
+
+    Raises `TopicError` after `timeout_s`, or `BrokerError`.
+    """
+    wanted = list(names)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        facts = inspect(admin, wanted, timeout_s)
+        missing = [name for name, fact in facts.items() if not fact.exists]
+        if not missing:
+            return facts
+        if time.monotonic() > deadline:
+            raise TopicError(
+                f"topics {', '.join(missing)}: made, and not to be seen after {timeout_s} s; is the cluster healthy?"
+            )
+        time.sleep(POLL_S)
 
 
 def check_partitions(planned: Iterable[TopicPlan], facts: Mapping[str, TopicFacts]) -> None:
