@@ -16,7 +16,7 @@ from monitor.features.catalogue import INDEX
 from monitor.pipeline import Context, Decided, decide_run
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Model, feature_set_of
-from monitor.settings import Settings
+from monitor.settings import load_settings
 from monitor.simulate.messages import corrupter, transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
@@ -84,7 +84,7 @@ def records() -> list[Record]:
 @pytest.fixture(scope="session")
 def partition(records: list[Record]) -> Callable[[], Partition]:
     """`partition()`: the same transactions, nothing decided yet; about one in thirty alerts."""
-    deciding = DecidingContext(Settings(), ManualClock(SPEC.end_ms))
+    deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
     context = replace(deciding.for_records(records), model=None)
 
     def fresh(context: Context) -> Partition:

@@ -55,11 +55,11 @@ LAYERS: dict[str, set[str]] = {
     "monitor.effects": set(),
     # what joins them, pure
     "monitor.pipeline": STAGES | {"monitor.observe.run_figures"},
-    "monitor.warm_up": STAGES,
+    "monitor.warm_up": STAGES | {"monitor.pipeline"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
-    "monitor.takeover": {"monitor.wire", "monitor.effects.audit", "monitor.state.accounts"},
+    "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.partition": {"monitor.pipeline", "monitor.takeover", "monitor.wire", "monitor.observe"}
-    | {"monitor.effects.audit", "monitor.state.accounts"},
+    | {"monitor.effects", "monitor.state.accounts"},
     "monitor.deciding": {"monitor.pipeline"} | STAGES | SETTINGS,
     "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.observe"},
     # beside the worker

@@ -1,0 +1,1 @@
+"""What things cost, measured by committed commands: `make bench`."""
