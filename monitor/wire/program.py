@@ -24,7 +24,7 @@ _TIMES = frozenset(
 _NUMBERS_IN_BYTES = frozenset({"decimal", "big-decimal"})
 
 
-class NotCovered(Exception):  # noqa: N818 - no fault, but the way to the slow reader
+class NotCovered(Exception):
     """The kernel has no instruction for this schema; the fallback can read it."""
 
 
