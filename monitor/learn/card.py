@@ -1,0 +1,79 @@
+"""The model's card: what it is, what it is for, how good it was, for people."""
+
+from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.learn.evaluate import Evaluation
+from monitor.scoring.model import Model
+
+
+def card(model: Model, command: str, evaluations: dict[str, Evaluation]) -> str:
+    """Markdown. `command` made the model; `evaluations` by what they were measured on."""
+    forest = model.forest
+    return "\n".join(
+        [
+            f"# Model {model.version}",
+            "",
+            f"An isolation forest of {forest.trees} trees, depth {forest.depth}, over {len(model.features)} features "
+            f"(`{model.feature_set}`). It gives each transaction a score from 0 to 1; higher is stranger. "
+            f"Review from {model.review_threshold:.6f}, block from {model.block_threshold:.6f}.",
+            "",
+            "Made by",
+            "",
+            f"    {command}",
+            "",
+            "It learned from simulated payments, without labels: it knows what is usual there, not what fraud is. Train on your own "
+            "transactions before you rely on it. It does not see who the merchant is, nor links between accounts.",
+            "",
+            "## Features",
+            "",
+            *_features(model),
+            "",
+            *[line for title, figures in evaluations.items() for line in _figures(title, figures)],
+        ]
+    )
+
+
+def _features(model: Model) -> list[str]:
+    rows = [CATALOGUE[INDEX[name]] for name in model.features]
+    return [
+        "| feature | unit | meaning |",
+        "| --- | --- | --- |",
+        *(f"| {f.name} | {f.unit} | {f.meaning} |" for f in rows),
+    ]
+
+
+def _figures(title: str, figures: Evaluation) -> list[str]:
+    thresholds = [("review", figures.review), ("block", figures.block)]
+    return [
+        f"## Measured on {title}",
+        "",
+        f"{figures.transactions:,} transactions, {figures.fraud:,} of them fraud. ROC AUC {number(figures.roc_auc)}, "
+        f"average precision {number(figures.average_precision)}. "
+        f"Incidents with at least one alert: {figures.incidents_caught} of {figures.incidents}.",
+        "",
+        "| from | alerts | false positives | precision | recall |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {percent(at.alert_rate)} | {percent(at.false_positive_rate)} | {percent(at.precision)} | {percent(at.recall)} |"
+            for name, at in thresholds
+        ),
+        "",
+        "| scenario | transactions | recall | incidents caught |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {each.name} | {each.transactions} | {percent(each.recall)} | {each.incidents_caught} of {each.incidents} |"
+            for each in figures.scenarios
+        ),
+        "",
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or a dash where there is nothing to say."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """Per cent with two decimals below one, else one."""
+    if share is None:
+        return "-"
+    return f"{100 * share:.2f} %" if share < 0.01 else f"{100 * share:.1f} %"
