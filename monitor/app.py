@@ -70,6 +70,9 @@ class Partitions:
             self._around.fatal(error)
             raise
         self._held = held
+        for number, partition in held.items():
+            # Faust asks right after this how far the state is loaded, and only then for the state to be loaded.
+            self._store().adopt(number, partition.accounts, partition.changelog_end)
         for number in set(self._kept) - set(held):
             self._store().drop(number)
         self._kept = {}
@@ -208,6 +211,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         "account-state", key_type=bytes, value_type=bytes, default=bytes, partitions=source.partitions,
         help="One record an account; see monitor/state/layout.py.",
     )  # fmt: skip
+    table.data.fatal = fatal
     app.host = Partitions(settings, around, lambda: table.data)
     app.pages = HttpServer(settings.http_bind, registry, health)
     transactions = app.topic(settings.topic_transactions, key_serializer="raw", value_serializer="raw")

@@ -42,7 +42,7 @@ class DecidingContext:
             {
                 "monitor": __version__,
                 "layout": str(layout.VERSION),
-                "exchange": exchange.version,
+                "exchange": f"{exchange.version}@{exchange.digest}",
                 "model": "" if self.model is None else self.model.version,
                 "feature_set": "" if self.model is None else self.model.feature_set,
             }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.clock import Clock
-from monitor.effects.audit import Position, genesis_block, position_of
+from monitor.effects.audit import Position, genesis_block, position_of, verify_block
 from monitor.effects.block import read_block
 from monitor.effects.message import Message
 from monitor.errors import GapError, TopicError
@@ -48,7 +48,7 @@ class Takeover:
     def take(self, partition: int) -> Taken:
         """Become the partition's only writer and find where it stands; a new installation gets its genesis block.
 
-        Raises `FencedError`, `CommitError`, `BrokerError`, `TopicError` (re-created, truncated, or an audit log that is gone)
+        The tail block is verified by itself; `monitor audit verify` walks the chain. Raises `ProtocolError`, `FencedError`, `CommitError`, `BrokerError`, `TopicError` (re-created, truncated, or an audit log that is gone)
         and `GapError` (retention took undecided records).
         """
         writer = self.writer(f"{self.app_id}-{self.topic}-{partition}")
@@ -63,7 +63,9 @@ class Takeover:
                     "lost or renamed; restore it, or delete the changelog topic to begin anew"
                 )
             return Taken(self._begin(partition, writer), changelog_end, writer)
-        position = position_of(read_block(audit.value))
+        block = read_block(audit.value)
+        verify_block(block, None)
+        position = position_of(block)
         self._check(position, partition)
         return Taken(position, changelog_end, writer)
 

@@ -21,6 +21,8 @@ class Store(BaseStore[bytes, Any]):
     def __post_init__(self) -> None:
         self._partitions: dict[int, Accounts] = {}
         self._loaded_through: dict[int, int] = {}
+        self.fatal: Callable[[BaseException], None] | None = None
+        """Ends the process: Faust swallows what recovery raises, and waits for ever."""
 
     def adopt(self, partition: int, accounts: Accounts, changelog_end: int) -> None:
         """Serve `accounts`, which hold the changelog through offset `changelog_end` (-1 for none), as this partition's."""
@@ -42,13 +44,16 @@ class Store(BaseStore[bytes, Any]):
         to_key: Callable[[Any], bytes],  # noqa: ARG002
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
-        """Never reached while the protocol holds. Raises `ProtocolError`."""
+        """Never reached while the protocol holds: fatal, and raises `ProtocolError`."""
         for event in batch:
             message = event.message
-            raise ProtocolError(
+            error = ProtocolError(
                 f"changelog {message.topic}[{message.partition}] offset {message.offset}: Faust replays what was loaded already; "
                 "the state would count it twice"
             )
+            if self.fatal is not None:
+                self.fatal(error)
+            raise error
 
     def reset_state(self) -> None:
         """Nothing is kept on disk."""

@@ -230,7 +230,7 @@ def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_record
             offsets = np.array([record.offset for record in run.records])
             reference.alerts.update((partition, int(offset)) for offset in offsets[decided.outcomes > 0])
         keys = list(accounts)
-        values = accounts.values(np.array([accounts.slot(key) for key in keys], np.int64))
+        values = accounts.values(accounts.slots(keys, np.ones(len(keys), bool)))
         reference.state.update({(partition, key): value for key, value in zip(keys, values, strict=True)})
     return reference
 
