@@ -14,7 +14,8 @@ from hashlib import sha256
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One column: `unit` is what a person reads; `sentence` has `{value}` and, where the account has a usual value, `{baseline}`;
-    `baseline` names the feature that serves as the account's usual value, if any."""
+    `baseline` names the feature that serves as the account's usual value, if any.
+    """
 
     name: str
     unit: str
@@ -23,6 +24,7 @@ class Feature:
     baseline: str | None = None
 
 
+# fmt: off: one feature a line
 CATALOGUE: tuple[Feature, ...] = (
     Feature("amount", "base minor", "The amount in the base currency.", "amount {value}; this account's mean is {baseline}", "mean_amount"),
     Feature("mean_amount", "base minor", "The account's usual debit: exponentially weighted mean, updates clipped at mean + 3 deviations.", "usual amount {value}"),
@@ -68,6 +70,7 @@ CATALOGUE: tuple[Feature, ...] = (
     Feature("is_credit", "0 or 1", "1 for money in.", "money in"),
     Feature("ring_saturated", "0 or 1", "1 when the ring no longer holds all events of the last 15 minutes.", "a burst longer than the memory of single events"),
 )
+# fmt: on
 """Order is the order of columns. Append only: a model names its features, and the digest of their definitions."""
 
 INDEX: dict[str, int] = {feature.name: column for column, feature in enumerate(CATALOGUE)}
