@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from monitor.errors import DatasetError
+from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.learn.dataset import replay
+from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.stream import generate
+
+SPEC = SimulationSpec(seed=5, transactions=3_000, duplicates=0.01)
+
+
+def test_a_replay_gives_one_row_for_each_transaction_that_is_no_retry(exchange):
+    data = replay(generate(SPEC), exchange)
+    sent = [batch.transaction_id for batch in generate(SPEC)]
+    assert data.features.shape == (len(data), len(CATALOGUE))
+    assert 0.98 * SPEC.transactions < len(data) < sum(map(len, sent))
+
+
+def test_features_and_digest_do_not_depend_on_how_the_stream_is_cut(exchange):
+    batches = list(generate(SPEC))
+    cut = [batch.rows(slice(at, at + 17)) for batch in batches for at in range(0, len(batch), 17)]
+    whole, pieces = replay(batches, exchange), replay(cut, exchange)
+    assert whole.features.tobytes() == pieces.features.tobytes()
+    assert whole.account.tobytes() == pieces.account.tobytes()
+    assert whole.digest == pieces.digest
+
+
+def test_another_seed_has_another_digest(exchange, data):
+    assert replay(generate(SPEC), exchange).digest != data.digest
+
+
+def test_features_are_strictly_from_the_past(data):
+    first = np.unique(data.account, return_index=True)[1]
+    assert (data.features[first, INDEX["events_total"]] == 0).all()
+    assert (data.features[first, INDEX["mean_amount"]] == 0).all()
+
+
+def test_a_split_leaves_no_row_of_the_later_part_in_the_earlier(data):
+    middle = int(np.median(data.event_time))
+    before, after = data.split(middle)
+    assert before.event_time.max() < middle <= after.event_time.min()
+    assert len(before) + len(after) == len(data)
+    assert before.fraud.sum() + after.fraud.sum() == data.fraud.sum() > 0
+
+
+def test_nothing_to_replay_is_an_error(exchange):
+    with pytest.raises(DatasetError, match="--transactions"):
+        replay([], exchange)
