@@ -24,7 +24,8 @@ class Feature:
     baseline: str | None = None
 
 
-# fmt: off: one feature a line
+# One feature a line.
+# fmt: off
 CATALOGUE: tuple[Feature, ...] = (
     Feature("amount", "base minor", "The amount in the base currency.", "amount {value}; this account's mean is {baseline}", "mean_amount"),
     Feature("mean_amount", "base minor", "The account's usual debit: exponentially weighted mean, updates clipped at mean + 3 deviations.", "usual amount {value}"),
@@ -70,8 +71,8 @@ CATALOGUE: tuple[Feature, ...] = (
     Feature("is_credit", "0 or 1", "1 for money in.", "money in"),
     Feature("ring_saturated", "0 or 1", "1 when the ring no longer holds all events of the last 15 minutes.", "a burst longer than the memory of single events"),
 )
-# fmt: on
 """Order is the order of columns. Append only: a model names its features, and the digest of their definitions."""
+# fmt: on
 
 INDEX: dict[str, int] = {feature.name: column for column, feature in enumerate(CATALOGUE)}
 """Column of each feature by name."""
