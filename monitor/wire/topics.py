@@ -6,7 +6,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -108,15 +108,7 @@ def inspect(admin: AdminClient, names: Iterable[str], timeout_s: float = TIMEOUT
         return facts
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in present]
     for resource, future in admin.describe_configs(resources, request_timeout=timeout_s).items():
-        known = facts[resource.name]
-        facts[resource.name] = TopicFacts(
-            known.name,
-            True,
-            known.partitions,
-            known.replication,
-            known.topic_id,
-            _config(resource.name, future, timeout_s),
-        )
+        facts[resource.name] = _with_config(facts[resource.name], future, timeout_s)
     return facts
 
 
@@ -209,15 +201,22 @@ def _described(name: str, future: "Future[Any]", timeout_s: float) -> TopicFacts
     return TopicFacts(name, True, len(topic.partitions), replication, str(topic.topic_id))
 
 
-def _config(name: str, future: "Future[Any]", timeout_s: float) -> dict[str, str] | None:
+def _with_config(known: TopicFacts, future: "Future[Any]", timeout_s: float) -> TopicFacts:
     try:
         entries = _wait(future, timeout_s)
     except KafkaException as error:
-        unsupported = (KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION)
-        if error.args[0].code() in (*unsupported, KafkaError.TOPIC_AUTHORIZATION_FAILED):
-            return None
-        raise _unanswered(name, error.args[0]) from None
-    return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        code = error.args[0].code()
+        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            # A broker's list of topics lags: this one was deleted, or is about to be there.
+            return TopicFacts(known.name, exists=False)
+        if code in (
+            KafkaError._UNSUPPORTED_FEATURE,
+            KafkaError.UNSUPPORTED_VERSION,
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        ):
+            return known
+        raise _unanswered(known.name, error.args[0]) from None
+    return replace(known, config={key: entry.value for key, entry in entries.items() if entry.value is not None})
 
 
 def _wait(future: "Future[T]", timeout_s: float) -> T:

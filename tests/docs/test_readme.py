@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def commands_named(text: str) -> set[tuple[str, ...]]:
     """The words after `monitor` in code: `monitor config show --json` is ("config", "show")."""
     code = re.findall(r"`([^`\n]+)`", text) + [
-        line for block in re.findall(r"```\n(.*?)```", text, re.S) for line in block.splitlines()
+        line for block in re.findall(r"```\w*\n(.*?)```", text, re.S) for line in block.splitlines()
     ]
     found = (re.match(r"(?:\.venv/bin/)?monitor((?: [a-z]+)+)", line) for line in code)
     return {tuple(match.group(1).split()) for match in found if match}
