@@ -278,8 +278,9 @@ def test_the_ring_says_when_it_no_longer_holds_a_quarter_of_an_hour(driver, even
     folded = driver.fold([event(t=T0 + i * 1000, key=i + 1) for i in range(18)])
     assert np.flatnonzero(folded.flags & Flag.RING_SATURATED).tolist() == [17]
     assert folded.features[17, INDEX["count_15m"]] == 16
-    later = driver.one(event(t=T0 + 15 * MINUTE + 2000, key=50))
-    assert not later.flags[0] & Flag.RING_SATURATED
+    assert driver.accounts.record(b"a")["ring_floor"] == T0 + 1000
+    later = driver.fold([event(t=T0 + 15 * MINUTE + 1000, key=50), event(t=T0 + 15 * MINUTE + 2001, key=51)])
+    assert [bool(flags & Flag.RING_SATURATED) for flags in later.flags] == [True, False]
 
 
 def test_one_large_amount_does_not_make_itself_usual(driver, event):
@@ -308,6 +309,14 @@ def test_surprises_of_a_day_stop_at_255(driver, event):
         driver.accounts.records["amount_mean"], driver.accounts.records["amount_variance"] = 10.0, 1.0
         driver.fold([event(t=T0 + start + i, amount=10 ** (7 + i // 4), key=start + i + 1) for i in range(30)])
     assert driver.accounts.record(b"a")["surprises"].max() == 255
+
+
+def test_a_late_surprise_is_not_counted_on_the_day_that_took_the_place_of_its_own(driver, event):
+    usual = [event(t=T0 + i, key=i + 1) for i in range(8)]
+    surprises = [event(t=T0 + 8, amount=10**6, key=20), event(t=T0 - 14 * DAY, amount=10**9, key=21)]
+    folded = driver.fold([*usual, *surprises, event(t=T0 + 9, key=22)])
+    assert (folded.features[8:10, INDEX["amount_z"]] > 3).all()
+    assert folded.features[10, INDEX["surprises_14d"]] == 1
 
 
 def test_hashes_are_shortened_to_their_high_half_and_only_null_becomes_zero(driver, event):
