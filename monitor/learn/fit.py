@@ -15,11 +15,14 @@ from monitor.scoring.model import Model, feature_set_of
 FEATURE_SET = "lean"
 
 DEFAULT_FEATURES = (
-    "amount_z",
+    "amount_ratio",
     "pace_ratio",
+    "new_merchant",
+    "new_device",
     "new_country",
     "country_change_speed",
     "small_count_15m",
+    "hour_rarity",
     "credit_count_24h",
 )
 """Chosen by measurement: docs/model.md."""
@@ -71,7 +74,8 @@ def fit(training: Dataset, recipe: Recipe, version: str) -> Model:
     forest = Forest.from_sklearn(fitted)
     review, block = np.quantile(forest.score(rows), [1 - recipe.review_rate, 1 - recipe.block_rate]).tolist()
     name = feature_set_of(FEATURE_SET, recipe.features)
-    return Model(version, recipe.features, forest, review, block, name)
+    quartiles = np.quantile(rows.astype(np.float64), [0.25, 0.75], axis=0)
+    return Model(version, recipe.features, forest, review, block, name, quartiles)
 
 
 def golden_rows(model: Model, data: Dataset) -> NDArray[np.float64]:

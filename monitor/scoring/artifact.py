@@ -68,6 +68,7 @@ def load_model(models_dir: Path, version: str = CURRENT) -> Model:
         review_threshold=manifest["thresholds"]["review"],
         block_threshold=manifest["thresholds"]["block"],
         feature_set=feature_set_of(manifest["name"], features),
+        quartiles=_quartiles(directory / MANIFEST, manifest),
         manifest=manifest,
     )
     _check_golden(directory / MANIFEST, model, manifest["golden"])
@@ -98,6 +99,7 @@ def save_model(
         "version": version,
         "features": list(model.features),
         "feature_set_digest": feature_set_digest(model.features),
+        "quartiles": model.quartiles.tolist(),
         "thresholds": {"review": model.review_threshold, "block": model.block_threshold},
         "forest_sha256": hashlib.sha256(packed.getvalue()).hexdigest(),
         **about,
@@ -205,6 +207,16 @@ def _known_features(path: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
             "a feature means something else now; train the model again"
         )
     return features
+
+
+def _quartiles(path: Path, manifest: Mapping[str, Any]) -> NDArray[np.float64]:
+    try:
+        quartiles = np.array(manifest.get("quartiles"), np.float64)
+    except (TypeError, ValueError):
+        quartiles = np.empty(0)
+    if quartiles.shape != (2, len(manifest["features"])) or not np.isfinite(quartiles).all():
+        raise ArtifactError(f"{path}: quartiles: expected two finite numbers a feature; restore the file")
+    return quartiles
 
 
 def _golden(model: Model, rows: NDArray[np.float64]) -> dict[str, Any]:

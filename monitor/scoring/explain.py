@@ -6,7 +6,6 @@ usually are there. Along a path the terms telescope, so a row's contributions, a
 (expected path length) - (actual path length).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,10 @@ from monitor.scoring.walk import contributions as walk_contributions
 MOST_REASONS = 3
 """Sentences an alert carries: a reader stops at the third."""
 
-FLAG_UNIT = "0 or 1"
+STRANGE_WHEN_LOW = frozenset({"time_since_last", "mean_gap", "account_age", "events_total"})
+"""Features whose small values are the suspicious ones."""
+
+COMBINATION = "an unusual combination of values that are not unusual one by one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Attribution:
 class Explanation:
     """Of one row. `contributions` float64[k], in the order of the model's features; `attributions` the same by name, strongest first.
 
-    `sum(contributions) == expected_path - actual_path`, to float64 rounding. `reasons`: at most three sentences, strongest first,
-    of features with a positive contribution.
+    `sum(contributions) == expected_path - actual_path`, to float64 rounding. `reasons`: one to three sentences, strongest first,
+    of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
     """
 
     contributions: NDArray[np.float64]
@@ -53,15 +55,11 @@ def explain(model: Model, features: NDArray[np.float64]) -> list[Explanation]:
     forest = model.forest
     taken, actual = walk_contributions(model.rows(features), forest.feature, forest.threshold, model.expected_paths)
     expected = float(model.expected_paths[:, 0].mean())
-    return [
-        _explanation(model.features, features[i], taken[i], expected, float(actual[i])) for i in range(len(features))
-    ]
+    return [_explanation(model, features[i], taken[i], expected, float(actual[i])) for i in range(len(features))]
 
 
-def sentence(feature: Feature, value: float, baseline: float | None) -> str | None:
-    """The catalogue's sentence with its numbers as people write them; None where it would not be true of this value."""
-    if feature.unit == FLAG_UNIT and value != 1:
-        return None
+def sentence(feature: Feature, value: float, baseline: float | None) -> str:
+    """The catalogue's sentence, with its numbers as people write them."""
     if feature.name == "time_since_last" and value < 0:
         return "this account's first event"
     usual = ""
@@ -82,7 +80,7 @@ def readable(unit: str, value: float) -> str:
 
 
 def _explanation(
-    names: Sequence[str],
+    model: Model,
     row: NDArray[np.float64],
     taken: NDArray[np.float64],
     expected: float,
@@ -91,12 +89,15 @@ def _explanation(
     attributions: list[Attribution] = []
     reasons: list[str] = []
     for place in np.argsort(-taken, kind="stable").tolist():
-        feature = CATALOGUE[INDEX[names[place]]]
+        feature = CATALOGUE[INDEX[model.features[place]]]
         value = float(row[INDEX[feature.name]])
         baseline = None if feature.baseline is None else float(row[INDEX[feature.baseline]])
         contribution = float(taken[place])
         attributions.append(Attribution(feature.name, value, feature.unit, baseline, contribution))
-        if contribution > 0 and len(reasons) < MOST_REASONS:
-            said = sentence(feature, value, baseline)
-            reasons += [] if said is None else [said]
-    return Explanation(taken, expected, actual, tuple(attributions), tuple(reasons))
+        if contribution > 0 and len(reasons) < MOST_REASONS and _is_unusual(feature, value, model.quartiles[:, place]):
+            reasons.append(sentence(feature, value, baseline))
+    return Explanation(taken, expected, actual, tuple(attributions), tuple(reasons or [COMBINATION]))
+
+
+def _is_unusual(feature: Feature, value: float, quartiles: NDArray[np.float64]) -> bool:
+    return bool(value < quartiles[0] if feature.name in STRANGE_WHEN_LOW else value > quartiles[1])

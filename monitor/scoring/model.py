@@ -15,6 +15,7 @@ from monitor.scoring.forest import Forest, expected_paths
 class Model:
     """`features`: the names of the forest's columns, in its order. `review_threshold <= block_threshold`, both in 0..1.
 
+    `quartiles` float64[2, k]: first and third quartile of each feature in training; a value between them is no reason for anything.
     `feature_set` is `name@digest`, as alerts carry it; `manifest` is what the artifact says about itself.
     """
 
@@ -24,6 +25,7 @@ class Model:
     review_threshold: float
     block_threshold: float
     feature_set: str
+    quartiles: NDArray[np.float64] = field(repr=False)
     manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
     columns: NDArray[np.int64] = field(init=False, repr=False)
     """int64[k]: where the features are in the catalogue."""
@@ -33,6 +35,8 @@ class Model:
     def __post_init__(self) -> None:
         if len(self.features) != self.forest.features:
             raise ValueError(f"features: {len(self.features)} names for a forest over {self.forest.features}")
+        if self.quartiles.shape != (2, len(self.features)):
+            raise ValueError(f"quartiles: shape {self.quartiles.shape}; expected (2, {len(self.features)})")
         object.__setattr__(self, "columns", np.array([INDEX[name] for name in self.features], np.int64))
         object.__setattr__(self, "expected_paths", expected_paths(self.forest))
 

@@ -30,7 +30,9 @@ def model(catalogue_rows):
     columns = [INDEX[name] for name in FEATURES]
     fitted = IsolationForest(n_estimators=40, max_samples=200, random_state=3)
     fitted.fit(catalogue_rows[:, columns].astype(np.float32))
-    return Model("small-1", FEATURES, Forest.from_sklearn(fitted), 0.6, 0.7, feature_set_of("small", FEATURES))
+    quartiles = np.quantile(catalogue_rows[:, columns], [0.25, 0.75], axis=0)
+    forest = Forest.from_sklearn(fitted)
+    return Model("small-1", FEATURES, forest, 0.6, 0.7, feature_set_of("small", FEATURES), quartiles)
 
 
 @pytest.fixture

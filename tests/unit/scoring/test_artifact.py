@@ -112,6 +112,13 @@ def test_thresholds_out_of_order_are_refused(models_dir, thresholds):
         load_model(models_dir)
 
 
+@pytest.mark.parametrize("quartiles", [None, [[0.0], [1.0]], [["a"] * 4, [1.0] * 4], [[0.0] * 4, [float("nan")] * 4]])
+def test_quartiles_that_do_not_fit_the_features_are_refused(models_dir, quartiles):
+    reseal(models_dir / "small-1", quartiles=quartiles)
+    with pytest.raises(ArtifactError, match="quartiles: "):
+        load_model(models_dir)
+
+
 def test_a_manifest_of_a_newer_format_is_refused(models_dir):
     reseal(models_dir / "small-1", format=2)
     with pytest.raises(ArtifactError, match="format 2"):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from monitor.features.catalogue import CATALOGUE, INDEX
-from monitor.scoring.explain import MOST_REASONS, explain, readable, sentence
+from monitor.scoring.explain import COMBINATION, MOST_REASONS, explain, readable, sentence
 from monitor.scoring.forest import Forest, average_path_length
 from monitor.scoring.model import Model, feature_set_of
 
@@ -18,7 +18,7 @@ def test_contributions_sum_to_expected_minus_actual_path(seed, max_samples, tree
     rows = np.zeros((300, len(CATALOGUE)))
     rows[:, :6] = rng.standard_t(2, size=(300, 6))
     fitted = IsolationForest(n_estimators=trees, max_samples=max_samples, random_state=0).fit(rows[:, :6])
-    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names))
+    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names), np.zeros((2, 6)))
     scores = model.score(rows)
     for i, explained in enumerate(explain(model, rows)[:50]):
         assert abs(explained.contributions.sum() - (explained.expected_path - explained.actual_path)) < 1e-9
@@ -36,8 +36,8 @@ def test_the_feature_that_is_off_contributes_most(model, catalogue_rows):
 
 def test_reasons_are_at_most_three_and_only_of_what_made_the_row_stranger(model, catalogue_rows):
     for explained in explain(model, catalogue_rows):
-        assert len(explained.reasons) <= MOST_REASONS
-        assert len(explained.reasons) <= (explained.contributions > 0).sum()
+        assert 1 <= len(explained.reasons) <= MOST_REASONS
+        assert explained.reasons == (COMBINATION,) or len(explained.reasons) <= (explained.contributions > 0).sum()
         strengths = [each.contribution for each in explained.attributions]
         assert strengths == sorted(strengths, reverse=True)
 
@@ -45,6 +45,25 @@ def test_reasons_are_at_most_three_and_only_of_what_made_the_row_stranger(model,
 def test_a_flag_that_is_not_set_is_never_a_reason(model, catalogue_rows):
     known = catalogue_rows[catalogue_rows[:, INDEX["new_device"]] == 0]
     assert not any("device" in reason for explained in explain(model, known) for reason in explained.reasons)
+
+
+def test_a_value_within_the_middle_half_of_training_is_no_reason(model, catalogue_rows):
+    row = np.median(catalogue_rows, axis=0)
+    assert explain(model, row[None])[0].reasons == (COMBINATION,)
+
+
+def test_a_short_time_since_the_last_event_is_a_reason_and_a_long_one_is_not():
+    rows = np.zeros((302, len(CATALOGUE)))
+    rows[:300, INDEX["time_since_last"]] = np.random.default_rng(1).normal(1_000, 10, 300)
+    rows[300:, INDEX["time_since_last"]] = 0.25, 5_000
+    rows[:, INDEX["mean_gap"]] = 40_000
+    names, column = ("time_since_last",), rows[:300, [INDEX["time_since_last"]]]
+    fitted = IsolationForest(n_estimators=20, random_state=0).fit(column)
+    quartiles = np.quantile(column, [0.25, 0.75], axis=0)
+    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names), quartiles)
+    quick, slow = explain(model, rows[300:])
+    assert quick.reasons == ("0.25 s after the event before; usual gap 40,000 s",)
+    assert slow.reasons == (COMBINATION,)
 
 
 def test_no_rows_need_no_explanation(model):

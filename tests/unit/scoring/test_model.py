@@ -29,6 +29,8 @@ def test_a_matrix_of_another_width_is_refused(model):
         model.score(np.zeros((2, 3)))
 
 
-def test_names_and_forest_must_agree(model):
+def test_names_quartiles_and_forest_must_agree(model):
+    with pytest.raises(ValueError, match="quartiles"):
+        Model("v", model.features, model.forest, 0.5, 0.6, "x@y", np.zeros((2, 3)))
     with pytest.raises(ValueError, match="1 names for a forest over 4"):
-        Model("v", ("amount",), model.forest, 0.5, 0.6, "x@y")
+        Model("v", ("amount",), model.forest, 0.5, 0.6, "x@y", model.quartiles)
