@@ -18,7 +18,6 @@ from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block
 from monitor.features.catalogue import INDEX
-from monitor.observe.run_figures import Stage
 from monitor.pipeline import Context, decide_run
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Model, feature_set_of
@@ -26,6 +25,7 @@ from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
+from monitor.stages import Stage
 from monitor.state.accounts import Accounts
 from monitor.wire.records import Record, Run
 

@@ -3,10 +3,9 @@
 `build` reads and checks everything that can be wrong before a partition is touched, and returns the Faust app that runs it.
 """
 
-import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,10 +17,12 @@ from prometheus_client import CollectorRegistry
 from monitor.clock import Clock, SystemClock
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
+from monitor.host import Partitions
 from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
 from monitor.observe.metrics import Metrics, PartitionValues
-from monitor.partition import Partition, Surroundings
+from monitor.partition import Surroundings
+from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
@@ -44,84 +45,6 @@ LAG_INTERVAL_S = 2.0
 
 COMMIT_INTERVAL_S = 1.0
 """How often the group's offset follows the audit log; it serves lag tools only."""
-
-
-class Partitions:
-    """The partitions that are ours now: what the transport asks (`monitor.wire.transport.Host`), and where chunks go."""
-
-    def __init__(self, settings: Settings, around: Surroundings, store: Callable[[], Any]) -> None:
-        self.source_topic = settings.topic_transactions
-        self.changelog_topic = settings.changelog_topic
-        self._around = around
-        self._store = store
-        self._held: dict[int, Partition] = {}
-        self._kept: dict[int, Partition] = {}
-        self._generation = -1
-
-    async def assigned(self, partitions: Sequence[int], generation: int) -> None:
-        """Fence them all at once and find their tails."""
-        self._around.metrics.record_rebalance(partitions)
-        self._around.health.note_assigned(partitions)
-        self._generation = generation
-        held = {number: Partition(number, self._around) for number in partitions}
-        try:
-            await asyncio.gather(*(held[number].take(self._kept.get(number)) for number in partitions))
-        except MonitorError as error:
-            self._around.fatal(error)
-            raise
-        self._held = held
-        for number, partition in held.items():
-            # Faust asks right after this how far the state is loaded, and only then for the state to be loaded.
-            self._store().adopt(number, partition.accounts, partition.changelog_end)
-        for number in set(self._kept) - set(held):
-            self._store().drop(number)
-        self._kept = {}
-        log.info("partitions assigned", extra={"partitions": list(partitions), "generation": generation})
-
-    async def revoked(self, partitions: Sequence[int]) -> None:
-        """Let the runs in flight end; keep the state aside, in case the partition comes straight back."""
-        leaving = [self._held.pop(number) for number in partitions if number in self._held]
-        await asyncio.gather(*(partition.stop() for partition in leaving))
-        self._kept = {partition.number: partition for partition in leaving if partition.is_settled}
-        self._around.health.note_revoked(partitions)
-        for number in partitions:
-            self._around.metrics.remove_partition(number)
-
-    async def recover(self, partition: int) -> int:
-        """Load the partition's state, serve it through the table, and begin to decide."""
-        held = self._held[partition]
-        try:
-            end = await held.recover()
-        except MonitorError as error:
-            self._around.fatal(error)
-            raise
-        self._store().adopt(partition, held.accounts, end)
-        self._around.health.note_recovered(partition)
-        held.start()
-        log.info(
-            "partition recovered",
-            extra={"partition": partition, "accounts": len(held.accounts), "next_offset": held.next_offset},
-        )
-        return end
-
-    def next_offset(self, partition: int) -> int:
-        """The first offset that is not decided."""
-        return self._held[partition].next_offset
-
-    def fetched(self) -> None:
-        """A sign of life of the consumer."""
-        self._around.health.note_poll()
-
-    async def put(self, event: Any) -> None:
-        """Hand a chunk to its partition; one that was fetched in another generation is dropped, and will be read again."""
-        partition = self._held.get(event.message.partition)
-        if partition is not None and event.message.generation_id == self._generation:
-            await partition.put(event)
-
-    @property
-    def numbers(self) -> list[int]:
-        """The partitions held."""
-        return sorted(self._held)
 
 
 class MonitorApp(faust.App):
@@ -148,26 +71,54 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     Raises `SettingsError`, `TopicError`, `BrokerError`, `ExchangeError`, `SchemaError`: nothing has been touched then.
     """
     clock = clock or SystemClock()
-    facts = _check_topics(settings)
-    source = facts[settings.topic_transactions]
+    source = _check_topics(settings)[settings.topic_transactions]
     registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    health = Health(
-        clock,
-        Limits(
-            poll_s=settings.poll_interval_s, run_s=settings.commit_timeout_s * 2, recovery_s=settings.recovery_timeout_s
-        ),
-    )
+    metrics, health = Metrics(registry), Health(clock, _limits(settings))
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
     deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
-    if deciding.model is None:
+    _note_model(deciding.model, health, metrics)
+    warm_up(deciding.context)
+    around = Surroundings(
+        takeover=_takeover(settings, source, deciding, clock),
+        context=lambda records: deciding.for_run(records, executor),
+        executor=executor,
+        clock=clock,
+        metrics=metrics,
+        health=health,
+        fatal=_fatal(health, leave),
+        max_run_records=settings.max_run_records,
+        max_queue_records=settings.max_queue_records,
+    )
+    app = _faust_app(settings, source)
+    table: Any = app.Table(
+        "account-state", key_type=bytes, value_type=bytes, default=bytes, partitions=source.partitions,
+        help="One record an account; see monitor/state/layout.py.",
+    )  # fmt: skip
+    table.data.fatal = around.fatal
+    app.host = Partitions(settings, around, lambda: table.data)
+    app.pages = HttpServer(settings.http_bind, registry, health)
+    _listen(app, settings.topic_transactions, metrics)
+    health.note_started()
+    return app
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        poll_s=settings.poll_interval_s, run_s=settings.commit_timeout_s * 2, recovery_s=settings.recovery_timeout_s
+    )
+
+
+def _note_model(model: Model | None, health: Health, metrics: Metrics) -> None:
+    if model is None:
         health.note_degraded(Degraded.MODEL, True)
         metrics.set_degraded(Degraded.MODEL, True)
     else:
-        health.note_model(deciding.model.version)
-        metrics.set_model(deciding.model.version, deciding.model.feature_set)
-    warm_up(deciding.context)
-    takeover = Takeover(
+        health.note_model(model.version)
+        metrics.set_model(model.version, model.feature_set)
+
+
+def _takeover(settings: Settings, source: TopicFacts, deciding: DecidingContext, clock: Clock) -> Takeover:
+    return Takeover(
         config=client_config(settings),
         app_id=settings.app_id,
         topic=settings.topic_transactions,
@@ -184,6 +135,10 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         clock=clock,
     )
 
+
+def _fatal(health: Health, leave: Callable[[int], Any]) -> Callable[[BaseException], None]:
+    """What ends the process: it says why, and leaves with the error's exit code."""
+
     def fatal(error: BaseException) -> None:
         code = error.exit_code if isinstance(error, MonitorError) else MonitorError.exit_code
         health.note_fatal(str(error))
@@ -195,28 +150,13 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         logging.shutdown()
         leave(code)
 
-    around = Surroundings(
-        takeover=takeover,
-        context=lambda records: deciding.for_run(records, executor),
-        executor=executor,
-        clock=clock,
-        metrics=metrics,
-        health=health,
-        fatal=fatal,
-        max_run_records=settings.max_run_records,
-        max_queue_records=settings.max_queue_records,
-    )
-    app = _faust_app(settings, source)
-    table = app.Table(
-        "account-state", key_type=bytes, value_type=bytes, default=bytes, partitions=source.partitions,
-        help="One record an account; see monitor/state/layout.py.",
-    )  # fmt: skip
-    table.data.fatal = fatal
-    app.host = Partitions(settings, around, lambda: table.data)
-    app.pages = HttpServer(settings.http_bind, registry, health)
-    transactions = app.topic(settings.topic_transactions, key_serializer="raw", value_serializer="raw")
+    return fatal
 
-    @app.agent(transactions, name="decide")
+
+def _listen(app: MonitorApp, topic: str, metrics: Metrics) -> None:
+    """The agent that chunks come to, and the timer that reads the lag."""
+
+    @app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name="decide")
     async def decide(stream: Any) -> None:
         """Hand each chunk to the task of its partition, which takes all that waits as one run."""
         async for event in stream.noack().events():
@@ -225,10 +165,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     @app.timer(LAG_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def measure_lag() -> None:
         for number in app.host.numbers:
-            metrics.set_partition(number, **_lag(app, settings.topic_transactions, number))
-
-    health.note_started()
-    return app
+            metrics.set_partition(number, **_lag(app, topic, number))
 
 
 def _check_topics(settings: Settings) -> dict[str, TopicFacts]:

@@ -21,10 +21,10 @@ from monitor.effects.audit import Position
 from monitor.errors import GapError
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
-from monitor.observe.run_figures import RunFigures, Stage
+from monitor.observe.run_figures import RunFigures
+from monitor.stages import Stage
 from monitor.state.accounts import Accounts
 from monitor.takeover import Takeover
-from monitor.wire import tails
 from monitor.wire.records import RawRecord, Run
 from monitor.wire.transport import Chunk
 
@@ -140,21 +140,29 @@ class Partition:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
+            self._recovered = False  # what the accounts hold now may or may not be committed
             self._around.fatal(error)
 
     async def _decide_next(self) -> None:
-        events, follows = self._take_queued()
-        records = [record for event in events for record in event.value.records]
-        fresh = [record for record in records if record.offset > self.position.last_offset]
-        if len(fresh) < len(records):
-            self._around.metrics.record_replayed(len(records) - len(fresh))
+        events = self._take_queued()
+        fresh: list[RawRecord] = []
+        replayed, last = 0, self.position.last_offset
+        for event in events:
+            records, follows = event.value.records, event.value.follows
+            known = sum(record.offset <= last for record in records)
+            if known < len(records):
+                await self._check_gap(last, records[known].offset, records[known - 1].offset if known else follows)
+                fresh.extend(records[known:])
+                last = records[-1].offset
+            replayed += known
+        if replayed:
+            self._around.metrics.record_replayed(replayed)
         if fresh:
-            await self._check_gap(fresh[0].offset, follows)
             await self._decide_run(fresh)
         for event in events:
             event.ack()
 
-    def _take_queued(self) -> tuple[list[Event], int]:
+    def _take_queued(self) -> list[Event]:
         """All that waits, as far as one run may hold it: whole chunks, in order, at least one."""
         events = [self._queue.popleft()]
         count = len(events[0].value.records)
@@ -165,26 +173,25 @@ class Partition:
         if self._queued < self._around.max_queue_records:
             self._room.set()
         self._around.metrics.set_partition(self.number, queue=self._queued)
-        return events, events[0].value.follows
+        return events
 
-    async def _check_gap(self, first: int, follows: int) -> None:
-        """A run that starts beyond the next offset has lost something, unless the log itself holds nothing in between.
+    async def _check_gap(self, last: int, first: int, follows: int | None) -> None:
+        """A chunk that starts beyond the offset after `last` has lost something, unless the log itself holds nothing in between.
 
-        Honest gaps are transaction markers, aborted records and compaction. Cheap proof: the fetch went on from the last decided
-        record, and the log still holds the next offset. Else a fresh read must start at the very same record.
+        Honest gaps are transaction markers, aborted records and compaction. Cheap proof: the fetch went on from `last`, and the
+        log still holds the next offset. Else a fresh read from there must start at the very same record.
         """
-        if first == self.next_offset:
+        if first == last + 1:
             return
-        config, topic = self._around.takeover.config, self.position.topic
-        low, _ = await self._in_thread(tails.watermarks, config, topic, self.number)
-        honest = low <= self.next_offset
-        if honest and follows != self.position.last_offset:
-            found = await self._in_thread(tails.first_from, config, topic, self.number, self.next_offset)
-            honest = found is not None and found.offset == first
+        takeover = self._around.takeover
+        low = await self._in_thread(takeover.begins_at, self.number)
+        honest = low <= last + 1
+        if honest and follows != last:
+            honest = await self._in_thread(takeover.first_from, self.number, last + 1) == first
         self._around.metrics.record_gap_check(honest=honest)
         if not honest:
             raise GapError(
-                f"{topic}[{self.number}]: the run starts at offset {first}, expected {self.next_offset}; the log begins at {low}. "
+                f"{self.position.topic}[{self.number}]: a chunk starts at offset {first}, expected {last + 1}; the log begins at {low}. "
                 "If retention took the records, they are lost: raise retention.ms, then see docs/exit-codes.md; else restart"
             )
 

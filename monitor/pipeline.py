@@ -31,9 +31,9 @@ from monitor.guard.dedupe import identity
 from monitor.guard.reasons import Reason
 from monitor.guard.validate import Admission, Limits, admit
 from monitor.money.exchange import ExchangeTable
-from monitor.observe.run_figures import Stage
 from monitor.scoring.explain import explain
 from monitor.scoring.model import Model
+from monitor.stages import Stage
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.kernels import Folded, fold

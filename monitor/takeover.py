@@ -77,6 +77,15 @@ class Takeover:
                 accounts.load_many([m.key() for m in batch], [m.value() for m in batch])
         return accounts
 
+    def begins_at(self, partition: int) -> int:
+        """The first offset that the log of transactions still holds. Raises `BrokerError`."""
+        return tails.watermarks(self.config, self.topic, partition)[0]
+
+    def first_from(self, partition: int, offset: int) -> int | None:
+        """The first committed transaction at or after `offset`, by a fresh read; None at the end. Raises `BrokerError`."""
+        found = tails.first_from(self.config, self.topic, partition, offset)
+        return None if found is None else found.offset
+
     def _begin(self, partition: int, writer: TransactionalWriter) -> Position:
         start = resolve_start(self.config, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())
         value, position = genesis_block(

@@ -22,7 +22,8 @@ from monitor import __version__
 from monitor.guard.reasons import Reason
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
-from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, Stage, count_run
+from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
+from monitor.stages import Stage
 
 LATENCY_BOUNDS_S = (0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The objectives are edges: 20 ms (p99 at 100/s), 25 ms (p50 at 5,000/s), 50 ms (p99 at 5,000/s)."""

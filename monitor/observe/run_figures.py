@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.stages import Stage
 from monitor.state.dispositions import Disposition, Flag
 
 SCORED, DUPLICATE, REJECTED = int(Disposition.SCORED), int(Disposition.DUPLICATE), int(Disposition.REJECTED)
@@ -17,18 +17,6 @@ CONFLICT, RING_SATURATED = int(Flag.CONFLICT), int(Flag.RING_SATURATED)
 
 OUTCOMES = ("approve", "review", "block")
 """Values of `RunFigures.alert_outcomes`; the same as monitor.decide.policy.OUTCOMES."""
-
-
-class Stage(StrEnum):
-    """What a run's time is spent on, in the order of the way of a transaction."""
-
-    DECODE = "decode"
-    ADMIT = "admit"
-    FOLD = "fold"
-    SCORE = "score"
-    DECIDE = "decide"
-    EFFECTS = "effects"
-    COMMIT = "commit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

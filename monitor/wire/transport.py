@@ -26,10 +26,12 @@ from monitor.wire.records import RawRecord
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one fetch of one partition, in offset order; `follows` is the last offset that was fetched before them."""
+    """Records of one fetch of one partition, in offset order. `follows`: the client read on from this offset, so that the log
+    shows nothing between it and the first record; None when that is not known, as around a seek.
+    """
 
     records: Sequence[RawRecord]
-    follows: int
+    follows: int | None
 
 
 class Host(Protocol):
@@ -76,7 +78,7 @@ class _FoldedRecord:
         "value",
     )
 
-    def __init__(self, tp: TP, records: Sequence[Any], follows: int) -> None:
+    def __init__(self, tp: TP, records: Sequence[Any], follows: int | None) -> None:
         last = records[-1]
         self.topic, self.partition = tp.topic, tp.partition
         self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, last.timestamp_type
@@ -121,24 +123,30 @@ class Consumer(aiokafka.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
+        before = dict(self._fetched_through)
         fetched = await super()._getmany(active_partitions, timeout)
         self._host.fetched()
-        return {tp: self._fold(tp, records) if self._is_folded(tp) else records for tp, records in fetched.items()}
+        return {
+            tp: self._fold(tp, records, before.get(tp.partition)) if self._is_folded(tp) else records
+            for tp, records in fetched.items()
+        }
 
-    def _fold(self, tp: TP, records: list[Any]) -> list[Any]:
+    def _fold(self, tp: TP, records: list[Any], before: int | None) -> list[Any]:
+        """One record of all. Where a seek came between, whether they were read before or after it is not known."""
         if not records:
             return records
-        follows = self._fetched_through.get(tp.partition, -1)
+        follows = before if before == self._fetched_through.get(tp.partition) else None
         self._fetched_through[tp.partition] = records[-1].offset
         return [_FoldedRecord(tp, records, follows)]
 
     async def _seek(self, partition: TP, offset: int) -> None:
+        await super()._seek(partition, offset)
         if self._is_folded(partition):
             self._fetched_through[partition.partition] = offset - 1
-        await super()._seek(partition, offset)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fence and find the tails before Faust's own handling starts recovery."""
+        self._fetched_through.clear()  # where reading stood in another generation says nothing
         partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
         await self._host.assigned(partitions, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)

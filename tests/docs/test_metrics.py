@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.observe.health import Degraded
 from monitor.observe.metrics import Metrics
-from monitor.observe.run_figures import Stage
+from monitor.stages import Stage
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 

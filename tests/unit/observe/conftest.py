@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.observe.run_figures import RunFigures, Stage
+from monitor.observe.run_figures import RunFigures
+from monitor.stages import Stage
 
 NOW_MS = 1_790_000_000_000
 

@@ -1,0 +1,90 @@
+"""The partitions that are ours, by number: what the transport asks about them, and where it hands their chunks."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from monitor.errors import MonitorError
+from monitor.partition import Partition, Surroundings
+from monitor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Partitions:
+    """The partitions that are ours now: what the transport asks (`monitor.wire.transport.Host`), and where chunks go."""
+
+    def __init__(self, settings: Settings, around: Surroundings, store: Callable[[], Any]) -> None:
+        self.source_topic = settings.topic_transactions
+        self.changelog_topic = settings.changelog_topic
+        self._around = around
+        self._store = store
+        self._held: dict[int, Partition] = {}
+        self._kept: dict[int, Partition] = {}
+        self._generation = -1
+
+    async def assigned(self, partitions: Sequence[int], generation: int) -> None:
+        """Fence them all at once and find their tails."""
+        self._around.metrics.record_rebalance(partitions)
+        self._around.health.note_assigned(partitions)
+        self._generation = generation
+        held = {number: Partition(number, self._around) for number in partitions}
+        try:
+            await asyncio.gather(*(held[number].take(self._kept.get(number)) for number in partitions))
+        except MonitorError as error:
+            self._around.fatal(error)
+            raise
+        self._held = held
+        for number, partition in held.items():
+            # Faust asks right after this how far the state is loaded, and only then for the state to be loaded.
+            self._store().adopt(number, partition.accounts, partition.changelog_end)
+        for number in set(self._kept) - set(held):
+            self._store().drop(number)
+        self._kept = {}
+        log.info("partitions assigned", extra={"partitions": list(partitions), "generation": generation})
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        """Let the runs in flight end; keep the state aside, in case the partition comes straight back."""
+        leaving = [self._held.pop(number) for number in partitions if number in self._held]
+        await asyncio.gather(*(partition.stop() for partition in leaving))
+        self._kept = {partition.number: partition for partition in leaving if partition.is_settled}
+        self._around.health.note_revoked(partitions)
+        for number in partitions:
+            self._around.metrics.remove_partition(number)
+
+    async def recover(self, partition: int) -> int:
+        """Load the partition's state, serve it through the table, and begin to decide."""
+        held = self._held[partition]
+        try:
+            end = await held.recover()
+        except MonitorError as error:
+            self._around.fatal(error)
+            raise
+        self._store().adopt(partition, held.accounts, end)
+        self._around.health.note_recovered(partition)
+        held.start()
+        log.info(
+            "partition recovered",
+            extra={"partition": partition, "accounts": len(held.accounts), "next_offset": held.next_offset},
+        )
+        return end
+
+    def next_offset(self, partition: int) -> int:
+        """The first offset that is not decided."""
+        return self._held[partition].next_offset
+
+    def fetched(self) -> None:
+        """A sign of life of the consumer."""
+        self._around.health.note_poll()
+
+    async def put(self, event: Any) -> None:
+        """Hand a chunk to its partition; one that was fetched in another generation is dropped, and will be read again."""
+        partition = self._held.get(event.message.partition)
+        if partition is not None and event.message.generation_id == self._generation:
+            await partition.put(event)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The partitions held."""
+        return sorted(self._held)
