@@ -1,5 +1,7 @@
 """`monitor run`: the worker."""
 
+import gc
+
 import click
 from confluent_kafka.admin import AdminClient
 from faust.worker import Worker
@@ -21,6 +23,17 @@ def run(context: click.Context, create_topics: bool) -> None:
     if create_topics:
         create_missing(AdminClient(admin_config(settings)), settings)
     app = build(settings)
+    _calm_collector()
     worker = Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None  # logs are for machines here
     worker.execute_from_commandline()
+
+
+def _calm_collector() -> None:
+    """Let Python's cycle collector run seldom: a run makes thousands of small tuples and no cycles.
+
+    With the defaults (every 700 allocations) the collector took a fifth of the worker's time under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 20)

@@ -104,7 +104,7 @@ class Stage:
             create_missing(AdminClient(admin_config(self.settings)), self.settings)
 
     def _ready(self) -> bool:
-        self.url = self.url or _serving_url(self.log_file)
+        self.url = self.url or serving_url(self.log_file)
         if not self.url:
             return False
         try:
@@ -121,7 +121,7 @@ class Stage:
         self.stop()
 
 
-def _serving_url(log: Path) -> str:
+def serving_url(log: Path) -> str:
     """Where the worker serves its pages: it says so in its log."""
     for line in log.read_text(errors="replace").splitlines():
         if '"serving"' in line:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.demo.tally import Tally
+from monitor.money.currencies import exponents
 
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY = 60
@@ -110,7 +111,7 @@ class View:
                 f"{alert['event_time']:%d %b %H:%M}",
                 Text(alert["outcome"], style),
                 f"{alert['anomaly_score']:.3f}",
-                f"{alert['amount_minor'] / 100:,.2f} {alert['currency']}",
+                money(alert["amount_minor"], alert["currency"]),
                 "; ".join(alert["reasons"][:2]),
             )
         return Panel(table, title="latest alerts, and why", border_style="red")
@@ -129,6 +130,12 @@ def quantile(cumulative: Mapping[float, float], share: float) -> str:
         return "-"
     bound = next(bound for bound in sorted(cumulative) if cumulative[bound] >= share * total)
     return "> 60 s" if bound == float("inf") else f"<= {bound * 1000:,.0f} ms"
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount in major units with as many digits as its currency has: 12.50 EUR, 1,250 JPY."""
+    digits = exponents()[currency]
+    return f"{amount_minor / 10**digits:,.{digits}f} {currency}"
 
 
 def _share(value: float | None) -> str:

@@ -246,6 +246,12 @@ def wait_until(
         time.sleep(every_s)
 
 
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable[..., None]:
+    """`wait_until(condition, timeout_s, explain)`: wait for a condition instead of sleeping."""
+    return wait_until
+
+
 @pytest.fixture
 def install(kafka: EmbeddedKafka, topic_prefix: str) -> Iterator[Callable[..., Installation]]:
     """`install(partitions=4, **settings)` makes the topics of a fresh installation and ends its workers after the test."""
