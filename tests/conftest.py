@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import tarfile
 import tempfile
 import time
 import uuid
@@ -112,8 +111,7 @@ def make_topics(kafka: EmbeddedKafka, topic_prefix: str) -> Iterator[Callable[..
 
 def _unpack(directory: Path) -> None:
     (archive,) = directory.glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory, filter="data")
+    shutil.unpack_archive(archive, directory)
     archive.unlink()
 
 

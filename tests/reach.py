@@ -7,6 +7,7 @@ counts as reached when it was imported.
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -17,12 +18,15 @@ def body_lines(source: str) -> set[int]:
     """The lines inside functions that Python itself runs."""
     lines: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not any(
-            "njit" in ast.unparse(d) for d in node.decorator_list
-        ):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _is_compiled(node):
             for statement in (each for each in node.body if not _is_literal(each)):
                 lines.update(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
     return lines
+
+
+def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Decorated by numba, or by what monitor/jit.py makes of it."""
+    return any(re.search(r"\b(njit|kernel|inlined)\b", ast.unparse(each)) for each in function.decorator_list)
 
 
 def _is_literal(statement: ast.stmt) -> bool:

@@ -62,6 +62,9 @@ def run_part(name: str, for_pytest: list[str], left_s: float) -> Part:
     """Run one part, its output going where ours goes, and end it when the budget is spent."""
     print(f"\n=== {name} ===", flush=True)
     part = Part(name)
+    if name in SUITES and not any((ROOT / "tests" / name).rglob("test_*.py")):
+        part.verdict = "no tests yet"
+        return part
     began = time.monotonic()
     command = ["make", "--no-print-directory", "check"] if name == "check" else pytest_command(name, for_pytest)
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL)
