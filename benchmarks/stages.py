@@ -8,19 +8,14 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from sklearn.ensemble import IsolationForest
 
 from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block
-from monitor.features.catalogue import INDEX
 from monitor.pipeline import Context, decide_run
-from monitor.scoring.forest import Forest
-from monitor.scoring.model import Model, feature_set_of
+from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -31,7 +26,6 @@ from monitor.wire.records import Record, Run
 
 STAGES = (Stage.DECODE, Stage.ADMIT, Stage.FOLD, Stage.SCORE, Stage.DECIDE, Stage.EFFECTS)
 WARM_RUNS = 3  # of each case, not counted: caches, branch predictors, the first growth of the account table
-STAND_IN_FEATURES = ("amount_z", "amount_ratio", "count_1h", "pace_ratio", "surprises_14d")
 
 
 @dataclass
@@ -61,11 +55,16 @@ def measure(records: int, seed: int) -> dict[str, Any]:
     """Microseconds a record, by case and stage, and records a second on one core. Ready for JSON."""
     chosen = cases(records)
     inputs = {accounts: _input(records, accounts, seed) for accounts in {case.accounts for case in chosen}}
-    context, model = _context(*inputs[chosen[0].accounts])
+    context = _context(*inputs[chosen[0].accounts])
     steps = [_run_by_run(case, *inputs[case.accounts], context) for case in chosen]
     while steps:
         steps = [step for step in steps if next(step, None) is not None]
-    return {"records": records, "seed": seed, "model": model, "cases": {case.name: _figures(case) for case in chosen}}
+    return {
+        "records": records,
+        "seed": seed,
+        "model": context.versions["model"],
+        "cases": {case.name: _figures(case) for case in chosen},
+    }
 
 
 def _figures(case: Case) -> dict[str, Any]:
@@ -82,17 +81,18 @@ def _figures(case: Case) -> dict[str, Any]:
 
 def _run_by_run(case: Case, log: list[Record], now_ms: int, context: Context) -> Iterator[int]:
     accounts, position = Accounts(), _begin()
-    runs = min(case.most_runs + WARM_RUNS, max(len(log) // case.run_records, 1))
+    size = case.run_records
+    runs = min(case.most_runs + WARM_RUNS, max(len(log) // size, 1))
+    laps: list[tuple[Stage, float]] = []
+
+    def lap(stage: Stage) -> None:
+        laps.append((stage, time.perf_counter()))
+
     for number in range(runs):
-        run = Run(
-            "transactions", 0, position.last_offset, log[number * case.run_records : (number + 1) * case.run_records]
-        )
-        laps: list[tuple[Stage, float]] = []
+        run = Run("transactions", 0, position.last_offset, log[number * size : (number + 1) * size])
+        laps.clear()
         began = time.perf_counter()
-        decided = decide_run(
-            run, accounts, position, context, now_ms, lambda stage, to=laps: to.append((stage, time.perf_counter()))
-        )
-        position = decided.position
+        position = decide_run(run, accounts, position, context, now_ms, lap).position
         if number >= WARM_RUNS or runs <= WARM_RUNS:
             for stage, ended in laps:
                 case.seconds[stage].append((ended - began) / len(run.records))
@@ -123,20 +123,8 @@ def _input(records: int, accounts: int, seed: int) -> tuple[list[Record], int]:
     return log, spec.end_ms
 
 
-def _context(log: list[Record], now_ms: int) -> tuple[Context, str]:
-    """With the shipped model, or a stand-in of the same size where none is shipped: then the figures say so."""
-    deciding = DecidingContext(load_settings(environ={}), ManualClock(now_ms))
-    context = deciding.for_records(log)
-    if context.model is not None:
-        return context, context.model.version
-    sample = log[:20_000]
-    features = decide_run(Run("transactions", 0, -1, sample), Accounts(), _begin(), context, now_ms).features
-    rows = features[:, [INDEX[name] for name in STAND_IN_FEATURES]].astype(np.float32)
-    forest = Forest.from_sklearn(
-        IsolationForest(n_estimators=100, max_samples=min(1024, len(rows)), random_state=1).fit(rows)
-    )
-    review, block = np.quantile(forest.score(rows), [0.99, 0.999])
-    feature_set = feature_set_of("stand-in", STAND_IN_FEATURES)
-    return replace(
-        context, model=Model("stand-in", STAND_IN_FEATURES, forest, float(review), float(block), feature_set)
-    ), "stand-in"
+def _context(log: list[Record], now_ms: int) -> Context:
+    """With the shipped model. Raises `ArtifactError` when there is none: figures without scores would flatter."""
+    settings = load_settings(environ={})
+    load_model(settings.models_dir)
+    return DecidingContext(settings, ManualClock(now_ms)).for_records(log)

@@ -26,6 +26,7 @@ SHARED = {
     "monitor.errors",
     "monitor.clock",
     "monitor.jit",
+    "monitor.kernel_cache",
     "monitor.resources",
     "monitor.stages",
     "monitor.wire.records",
@@ -71,7 +72,8 @@ LAYERS: dict[str, set[str]] = {
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.learn": STAGES | {"monitor.pipeline", "monitor.simulate"},
-    "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects"} | SETTINGS,
+    "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects", "monitor.money"}
+    | SETTINGS,
     # the edge
     "monitor.commands": EVERYTHING,
     "monitor.cli": EVERYTHING,
@@ -227,7 +229,7 @@ def test_a_note_to_self_names_its_issue():
 
 def test_nothing_tracked_names_one_machine_or_one_registry():
     """Registries are found by each machine's own configuration: a mirror must do as well."""
-    directories = ["/" + "work/", "/" + "root/", "/" + "tmp/boot", "/" + "home/[a-z]", "/" + "Users/[a-z]"]
+    directories = ["/" + "work/", "/" + "root/", "/" + "tmp/boot", re.escape(f"{Path.home()}/"), re.escape(f"{ROOT}/")]
     hosts = [
         "py" + r"pi\.org",
         "python" + r"hosted\.org",
