@@ -210,10 +210,11 @@ class Reference:
     state: dict[tuple[int, bytes], bytes]
     dispositions: Counter[int]
     alerts: set[tuple[int, int]]
+    scores: dict[tuple[int, int], float]
 
 
 def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_records: int) -> Reference:
-    reference = Reference({}, Counter(), set())
+    reference = Reference({}, Counter(), set(), {})
     deciding = DecidingContext(settings, SystemClock())
     for partition, records in sent.items():
         accounts = Accounts()
@@ -228,6 +229,9 @@ def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_record
             position = decided.position
             reference.dispositions.update(decided.dispositions.tolist())
             offsets = np.array([record.offset for record in run.records])
+            reference.scores.update(
+                ((partition, int(offset)), float(score)) for offset, score in zip(offsets, decided.scores, strict=True)
+            )
             reference.alerts.update((partition, int(offset)) for offset in offsets[decided.outcomes > 0])
         keys = list(accounts)
         values = accounts.values(accounts.slots(keys, np.ones(len(keys), bool)))

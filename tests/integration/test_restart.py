@@ -41,6 +41,10 @@ def check(installation, count):
     assert len(alerts) == len(reference.alerts) > 0
     assert set(alerts.values()) == {1}
     assert installation.state() == reference.state
+    scores = {(b.partition, int(o)): float(s) for b in blocks for o, s in b.decisions[["offset", "score"]].tolist()}
+    assert scores.keys() == reference.scores.keys()
+    # bit for bit, NaN included: a score is a function of the record's features alone
+    assert [s.hex() for _, s in sorted(scores.items())] == [s.hex() for _, s in sorted(reference.scores.items())]
 
 
 def test_restarts_under_cpu_load_with_small_fetches_leave_the_state_of_an_uninterrupted_run(
