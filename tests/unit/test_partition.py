@@ -1,0 +1,446 @@
+"""The life of a partition, with a log and a writer in memory: what is committed, what is acked, and what ends the process."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from monitor.clock import ManualClock
+from monitor.deciding import DecidingContext
+from monitor.effects.audit import genesis_block
+from monitor.effects.block import read_block
+from monitor.errors import CommitError, GapError
+from monitor.observe.health import Health
+from monitor.observe.metrics import Metrics
+from monitor.partition import Partition, Surroundings
+from monitor.settings import load_settings
+from monitor.simulate.messages import transaction_messages
+from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.stream import generate
+from monitor.state.accounts import Accounts
+from monitor.takeover import Taken
+from monitor.wire.records import Record
+from monitor.wire.transport import Chunk
+
+SPEC = SimulationSpec(seed=4, transactions=120, accounts=10, scenarios=())
+NUMBER = 2
+PATIENCE_S = 20.0
+
+
+@dataclass
+class Writer:
+    """Commits into a list. `hold` lets commits begin and not end; `error` is what a commit raises."""
+
+    happened: list[tuple[str, int]]
+    blocks: list = field(default_factory=list)
+    messages: list = field(default_factory=list)
+    begun: int = 0
+    error: BaseException | None = None
+    may_end: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_end.set()
+
+    def hold(self) -> None:
+        self.may_end.clear()
+
+    def commit(self, messages) -> None:
+        self.begun += 1
+        assert self.may_end.wait(PATIENCE_S), "the test never let the commit end"
+        if self.error is not None:
+            raise self.error
+        self.messages += messages
+        self.blocks.append(read_block(messages[-1].value))
+        self.happened.append(("committed", self.blocks[-1].last_offset))
+
+
+@dataclass
+class Log:
+    """A partition of transactions, as a takeover and a fresh read see it: it holds `offsets`, from `begin` on."""
+
+    offsets: list[int]
+    writer: Writer
+    begin: int = 0
+    position: object = None
+    reads: int = 0
+    loads: int = 0
+
+    def take(self, partition: int) -> Taken:
+        if self.position is None:
+            _, self.position = genesis_block(
+                app_id="app", topic="transactions", topic_id="id", partition=partition, start=0, alerts_from_offset=0,
+                versions={}, schema_id=1,
+            )  # fmt: skip
+        return Taken(self.position, -1, self.writer)
+
+    def load(self, partition: int, changelog_end: int) -> Accounts:
+        self.loads += 1
+        return Accounts()
+
+    def begins_at(self, partition: int) -> int:
+        return self.begin
+
+    def first_from(self, partition: int, offset: int) -> int | None:
+        self.reads += 1
+        return min((each for each in self.offsets if each >= offset), default=None)
+
+
+@dataclass
+class Event:
+    """A chunk as Faust hands it over."""
+
+    value: Chunk
+    happened: list[tuple[str, int]]
+
+    def ack(self) -> bool:
+        self.happened.append(("acked", self.value.records[-1].offset))
+        return True
+
+
+class Bench:
+    """A partition on a log in memory."""
+
+    def __init__(self, context, transactions, executor, **limits: int) -> None:
+        self.transactions, self.happened, self.fatal = transactions, [], []
+        self.writer = Writer(self.happened)
+        self.log = Log(list(range(len(transactions))), self.writer)
+        self.registry, clock = CollectorRegistry(), ManualClock(SPEC.end_ms)
+
+        async def decide_with(records):
+            return context
+
+        self.around = Surroundings(
+            takeover=self.log,
+            context=decide_with,
+            executor=executor,
+            clock=clock,
+            metrics=Metrics(self.registry),
+            health=Health(clock),
+            fatal=self.fatal.append,
+            **{"max_run_records": 1_000, "max_queue_records": 1_000, **limits},
+        )
+        self.partition = Partition(NUMBER, self.around)
+
+    async def start(self) -> Partition:
+        await self.partition.take(None)
+        await self.partition.recover()
+        self.partition.start()
+        return self.partition
+
+    def event(self, *offsets: int, follows: int | None = None) -> Event:
+        """The transactions of these offsets, as one chunk."""
+        records = [replace(self.transactions[at % len(self.transactions)], offset=at) for at in offsets]
+        return Event(Chunk(records, offsets[0] - 1 if follows is None else follows), self.happened)
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    @property
+    def acked(self) -> list[int]:
+        return [offset for what, offset in self.happened if what == "acked"]
+
+    @property
+    def decided(self) -> list[int]:
+        """The offsets of all committed runs."""
+        return [offset for run in self.runs for offset in run]
+
+    @property
+    def runs(self) -> list[list[int]]:
+        """The offsets of each committed run."""
+        return [block.decisions["offset"].tolist() for block in self.writer.blocks]
+
+
+async def until(condition) -> None:
+    """Let the loop turn until it holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        await asyncio.sleep(0.001)
+
+
+@pytest.fixture(scope="module")
+def transactions():
+    made = []
+    for batch in generate(SPEC):
+        messages = transaction_messages(batch, 1)
+        made += zip(messages.keys, messages.values, strict=True)
+    return [Record(offset, key, value, timestamp=offset) for offset, (key, value) in enumerate(made)]
+
+
+@pytest.fixture(scope="module")
+def context(transactions):
+    deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
+    return replace(deciding.for_records(transactions), model=None)
+
+
+@pytest.fixture
+async def bench(context, transactions):
+    """`await bench(max_run_records=...)`: a partition that decides; it is stopped after the test."""
+    made = []
+    with ThreadPoolExecutor(max_workers=2) as executor:
+
+        async def make(**limits: int) -> Bench:
+            one = Bench(context, transactions, executor, **limits)
+            made.append(one)
+            await one.start()
+            return one
+
+        yield make
+        for one in made:
+            one.writer.may_end.set()
+            await one.partition.stop()
+
+
+async def test_a_chunk_is_acked_after_its_commit_and_never_before(bench):
+    on = await bench()
+    for at in range(0, 60, 20):
+        await on.partition.put(on.event(*range(at, at + 20)))
+    await until(lambda: on.acked == [19, 39, 59])
+    for offset in on.acked:
+        committed = [at for at, (what, last) in enumerate(on.happened) if what == "committed" and last >= offset]
+        assert committed[0] < on.happened.index(("acked", offset))
+    assert on.partition.next_offset == 60
+    assert on.fatal == []
+
+
+async def test_nothing_is_acked_while_the_commit_is_in_flight(bench):
+    on = await bench()
+    on.writer.hold()
+    await on.partition.put(on.event(0, 1, 2))
+    await until(lambda: on.writer.begun == 1)
+    assert on.acked == []
+    assert on.partition.next_offset == 0
+    assert not on.partition.is_settled
+    on.writer.may_end.set()
+    await until(lambda: on.acked == [2])
+
+
+@pytest.mark.parametrize("error", [CommitError("timed out"), RuntimeError("a fault of our own")])
+async def test_a_commit_that_fails_is_fatal_and_nothing_is_acked_then_or_later(bench, error):
+    on = await bench()
+    on.writer.error = error
+    await on.partition.put(on.event(0, 1))
+    await until(lambda: on.fatal)
+    await on.partition.put(on.event(2, 3))
+    await on.partition.stop()
+    assert on.fatal == [error]
+    assert on.acked == []
+    assert on.writer.begun == 1
+    assert not on.partition.is_settled, "the accounts hold a run that is not committed"
+
+
+async def test_state_of_a_failed_run_is_not_kept_for_the_next_generation(bench):
+    on = await bench()
+    on.writer.error = CommitError("unknown")
+    await on.partition.put(on.event(0, 1))
+    await until(lambda: on.fatal)
+    after = Partition(NUMBER, on.around)
+    await after.take(on.partition)
+    assert after.accounts is not on.partition.accounts
+    await after.recover()
+    assert on.log.loads == 2
+
+
+async def test_what_came_while_a_run_was_decided_becomes_one_run(bench):
+    on = await bench()
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    for offset in range(1, 6):
+        await on.partition.put(on.event(offset))
+    on.writer.may_end.set()
+    await until(lambda: len(on.acked) == 6)
+    assert on.runs == [[0], [1, 2, 3, 4, 5]]
+    assert on.acked == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_run_holds_no_more_than_it_may_but_at_least_one_chunk(bench):
+    on = await bench(max_run_records=5)
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    for first, size in ((1, 2), (3, 3), (6, 1), (7, 9), (16, 1)):
+        await on.partition.put(on.event(*range(first, first + size)))
+    on.writer.may_end.set()
+    await until(lambda: len(on.acked) == 6)
+    assert [len(run) for run in on.runs] == [1, 5, 1, 9, 1]
+    assert on.decided == list(range(17))
+
+
+async def test_records_that_are_audited_already_are_dropped_counted_and_acked(bench):
+    on = await bench()
+    await on.partition.put(on.event(0, 1, 2, 3))
+    await until(lambda: on.acked == [3])
+    await on.partition.put(on.event(0, 1))
+    await on.partition.put(on.event(2, 3, 4, 5))
+    await until(lambda: on.acked == [3, 1, 5])
+    assert on.runs == [[0, 1, 2, 3], [4, 5]]
+    assert on.count("monitor_transactions_replayed_total") == 4
+
+
+async def test_a_chunk_that_comes_twice_into_one_run_is_decided_once(bench):
+    on = await bench()
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    for _ in range(2):
+        await on.partition.put(on.event(1, 2, 3))
+    on.writer.may_end.set()
+    await until(lambda: on.acked == [0, 3, 3])
+    assert on.runs == [[0], [1, 2, 3]]
+    assert on.fatal == []
+
+
+async def test_a_gap_is_honest_where_the_fetch_went_on_and_the_log_still_holds_the_place(bench):
+    on = await bench()
+    await on.partition.put(on.event(0, 1))
+    await on.partition.put(on.event(4, 5, follows=1))
+    await until(lambda: on.acked == [1, 5])
+    assert on.log.reads == 0, "nothing had to be read again"
+    assert on.count("monitor_gap_checks_total", result="honest") == 1
+
+
+async def test_a_gap_is_honest_where_a_fresh_read_starts_at_the_same_record(bench):
+    on = await bench()
+    on.log.offsets = [0, 1, 4, 5]
+    await on.partition.put(on.event(0, 1))
+    await on.partition.put(on.event(4, 5, follows=3))
+    await until(lambda: on.acked == [1, 5])
+    assert on.log.reads == 1
+
+
+async def test_a_gap_that_a_fresh_read_does_not_have_is_a_loss_and_fatal(bench):
+    on = await bench()
+    await on.partition.put(on.event(0, 1))
+    await until(lambda: on.acked == [1])
+    await on.partition.put(on.event(4, 5, follows=3))
+    await until(lambda: on.fatal)
+    assert isinstance(on.fatal[0], GapError)
+    assert "offset 4, expected 2" in str(on.fatal[0])
+    assert on.acked == [1]
+    assert on.runs == [[0, 1]]
+    assert on.count("monitor_gap_checks_total", result="loss") == 1
+
+
+async def test_a_gap_before_the_beginning_of_the_log_is_a_loss_however_the_fetch_went_on(bench):
+    on = await bench()
+    on.log.begin, on.log.offsets = 4, [4, 5]
+    await on.partition.put(on.event(0, 1))
+    await on.partition.put(on.event(4, 5, follows=1))
+    await until(lambda: on.fatal)
+    assert isinstance(on.fatal[0], GapError)
+    assert "the log begins at 4" in str(on.fatal[0])
+
+
+async def test_a_hole_between_two_chunks_of_one_run_is_a_loss(bench):
+    on = await bench()
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    await on.partition.put(on.event(1, 2))
+    await on.partition.put(on.event(6, 7, follows=5))  # 3 to 5 were fetched, and got lost on the way
+    on.writer.may_end.set()
+    await until(lambda: on.fatal)
+    assert isinstance(on.fatal[0], GapError)
+    assert "offset 6, expected 3" in str(on.fatal[0])
+    assert on.runs == [[0]]
+    assert on.acked == [0]
+
+
+async def test_a_first_chunk_of_which_nobody_knows_what_it_follows_is_looked_up(bench):
+    on = await bench()
+    event = on.event(5, 6)
+    event.value = Chunk(event.value.records, None)
+    await on.partition.put(event)
+    await until(lambda: on.fatal)
+    assert on.log.reads == 1
+    assert isinstance(on.fatal[0], GapError)
+
+
+async def test_stopping_lets_the_run_in_flight_commit_and_drops_what_waits(bench):
+    on = await bench()
+    on.writer.hold()
+    await on.partition.put(on.event(0, 1))
+    await until(lambda: on.writer.begun == 1)
+    await on.partition.put(on.event(2, 3))
+    stopping = asyncio.create_task(on.partition.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    on.writer.may_end.set()
+    await stopping
+    assert on.runs == [[0, 1]]
+    assert on.acked == [1]
+    assert on.partition.is_settled
+    assert on.fatal == []
+
+
+async def test_what_is_put_after_the_stop_is_dropped(bench):
+    on = await bench()
+    await on.partition.stop()
+    await on.partition.put(on.event(0, 1))
+    await asyncio.sleep(0)
+    assert on.writer.begun == 0
+    assert on.acked == []
+
+
+async def test_putting_waits_while_the_queue_is_full_and_goes_on_afterwards(bench):
+    on = await bench(max_queue_records=4)
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    await on.partition.put(on.event(1, 2, 3))
+    await on.partition.put(on.event(4))  # the queue is full from here
+    third = asyncio.create_task(on.partition.put(on.event(5)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not third.done()
+    on.writer.may_end.set()
+    await third
+    await until(lambda: on.acked == [0, 3, 4, 5])
+    assert on.decided == list(range(6))
+
+
+async def test_who_waits_for_room_is_let_go_when_the_partition_stops(bench):
+    on = await bench(max_queue_records=1)
+    on.writer.hold()
+    await on.partition.put(on.event(0))
+    await until(lambda: on.writer.begun == 1)
+    await on.partition.put(on.event(1))
+    waiting = asyncio.create_task(on.partition.put(on.event(2)))
+    stopping = asyncio.create_task(on.partition.stop())
+    await asyncio.wait_for(waiting, PATIENCE_S)
+    on.writer.may_end.set()
+    await stopping
+    assert on.runs == [[0]]
+
+
+async def test_a_partition_that_comes_straight_back_keeps_its_state(bench):
+    on = await bench()
+    await on.partition.put(on.event(0, 1, 2))
+    await until(lambda: on.acked == [2])
+    await on.partition.stop()
+    on.log.position = on.partition.position
+    after = Partition(NUMBER, on.around)
+    await after.take(on.partition)
+    await after.recover()
+    assert after.accounts is on.partition.accounts
+    assert on.log.loads == 1
+    assert after.next_offset == 3
+
+
+async def test_state_is_loaded_again_where_somebody_else_has_committed_since(bench):
+    on = await bench()
+    await on.partition.put(on.event(0, 1, 2))
+    await until(lambda: on.acked == [2])
+    await on.partition.stop()
+    on.log.position = replace(on.partition.position, last_offset=9, block_hash=b"x" * 32)
+    after = Partition(NUMBER, on.around)
+    await after.take(on.partition)
+    await after.recover()
+    assert after.accounts is not on.partition.accounts
+    assert on.log.loads == 2
+    assert after.next_offset == 10

@@ -1,0 +1,308 @@
+"""The way of a transaction as a whole: on simulated transactions, good and spoilt, and on whatever bytes hypothesis thinks of."""
+
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from itertools import cycle
+
+import fastavro
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
+
+from monitor.clock import ManualClock
+from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
+from monitor.deciding import DecidingContext
+from monitor.effects.alerts import alert_id, alert_schema
+from monitor.effects.audit import genesis_block, position_of, verify_block
+from monitor.effects.block import read_block
+from monitor.errors import StateAheadError
+from monitor.features.catalogue import INDEX
+from monitor.pipeline import NO_MODEL, WARM_UP, decide_run
+from monitor.scoring.forest import Forest
+from monitor.scoring.model import Model, feature_set_of
+from monitor.settings import load_settings
+from monitor.simulate.messages import corrupter, schema_text, transaction_messages
+from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.stream import generate
+from monitor.stages import Stage
+from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Disposition
+from monitor.wire.framing import HEADER_BYTES, frame
+from monitor.wire.records import Record, Run
+
+SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
+PARTITION = 3
+FEATURES = ("amount_z", "count_1h", "pace_ratio")
+
+
+def begin(alerts_from: int = 0):
+    return genesis_block(
+        app_id="fraud-monitor", topic="transactions", topic_id="topic-id", partition=PARTITION, start=0,
+        alerts_from_offset=alerts_from, versions={}, schema_id=1,
+    )[1]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def records():
+    """Transactions in one partition, with fraud, retries, late and corrupt ones among them; offsets are places in the list."""
+    spoil, made = corrupter(SPEC.seed, SPEC.corrupt), []
+    for batch in generate(SPEC):
+        messages = spoil(batch, transaction_messages(batch, 1))
+        made += zip(messages.keys, messages.values, strict=True)
+    return [Record(offset, key, value, timestamp=offset) for offset, (key, value) in enumerate(made)]
+
+
+@pytest.fixture(scope="module")
+def unscored(records):
+    """The context without a model."""
+    deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
+    return replace(deciding.for_records(records), model=None)
+
+
+@pytest.fixture(scope="module")
+def context(records, unscored):
+    """With a small forest, fitted to what it will see; about one in thirty alerts."""
+    decided = decide_run(Run("transactions", PARTITION, -1, records), Accounts(), begin(), unscored, SPEC.end_ms)
+    chosen = decided.features[decided.dispositions == Disposition.SCORED][:, [INDEX[name] for name in FEATURES]]
+    fitted = IsolationForest(n_estimators=20, max_samples=64, random_state=1).fit(chosen.astype(np.float32))
+    forest = Forest.from_sklearn(fitted)
+    review, block = np.quantile(forest.score(chosen.astype(np.float32)), [0.97, 0.995])
+    quartiles = np.quantile(chosen, [0.25, 0.75], axis=0)
+    model = Model("small", FEATURES, forest, float(review), float(block), feature_set_of("small", FEATURES), quartiles)
+    return replace(unscored, model=model)
+
+
+class Pass:
+    """Records decided in runs of the given sizes, in turn, and everything the runs left behind."""
+
+    def __init__(self, records, context, sizes, position=None):
+        self.names, self.accounts, self.runs, self.messages = context.names, Accounts(), [], []
+        position, at, turns = position or begin(), 0, cycle(sizes)
+        self.begins = position
+        while at < len(records):
+            chosen = records[at : at + next(turns)]
+            run = Run("transactions", PARTITION, position.last_offset, chosen)
+            decided = decide_run(run, self.accounts, position, context, SPEC.end_ms)
+            self.runs.append((run, decided))
+            self.messages += decided.messages
+            position, at = decided.position, at + len(chosen)
+        self.position = position
+
+    def of(self, topic):
+        return [message for message in self.messages if message.topic == topic]
+
+    @property
+    def blocks(self):
+        return [read_block(message.value) for message in self.of(self.names.audit)]
+
+    @property
+    def decisions(self):
+        return np.concatenate([block.decisions for block in self.blocks])
+
+    @property
+    def alerts(self):
+        values = (message.value[HEADER_BYTES:] for message in self.of(self.names.alerts))
+        return [fastavro.schemaless_reader(io.BytesIO(value), alert_schema(), None) for value in values]
+
+    @property
+    def state(self):
+        keys = list(self.accounts)
+        return dict(zip(keys, self.accounts.values(self.accounts.slots(keys, np.ones(len(keys), bool))), strict=True))
+
+
+@pytest.fixture(scope="module")
+def whole(records, context):
+    """Everything in one run."""
+    return Pass(records, context, [len(records)])
+
+
+def test_the_stream_has_something_of_every_kind(whole):
+    found = Counter(whole.decisions["disposition"].tolist())
+    assert min(found[kind] for kind in (Disposition.SCORED, Disposition.DUPLICATE, Disposition.REJECTED)) > 10
+    assert {alert["outcome"] for alert in whole.alerts} == {"review", "block"}
+
+
+def test_the_same_run_on_the_same_state_gives_the_same_bytes(records, context, whole):
+    again = Pass(records, context, [len(records)])
+    assert again.messages == whole.messages
+    assert again.position == whole.position
+    assert again.state == whole.state
+
+
+@settings(max_examples=12)
+@given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=6))
+def test_however_a_stream_is_cut_into_runs_it_decides_the_same(sizes, records, context, whole):
+    pieces = Pass(records, context, sizes)
+    assert pieces.decisions.tobytes() == whole.decisions.tobytes()
+    assert b"".join(block.transaction_ids for block in pieces.blocks) == whole.blocks[0].transaction_ids
+    assert pieces.state == whole.state
+    for topic in (whole.names.alerts, whole.names.dlq):
+        assert pieces.of(topic) == whole.of(topic)
+    previous = pieces.begins
+    for block in pieces.blocks:
+        verify_block(block, previous)
+        previous = position_of(block)
+    assert previous.last_offset == whole.position.last_offset
+    assert pieces.position == previous
+
+
+def test_what_the_changelog_holds_is_the_state(records, context, whole):
+    pieces, loaded = Pass(records, context, [97]), Accounts()
+    for message in pieces.of(context.names.changelog):
+        assert message.partition == PARTITION
+        loaded.load(message.key, message.value)
+    keys = list(loaded)
+    assert dict(zip(keys, loaded.values(loaded.slots(keys, np.ones(len(keys), bool))), strict=True)) == whole.state
+
+
+def test_only_accounts_that_a_run_touched_are_written_and_each_once(records, context):
+    for run, decided in Pass(records, context, [41]).runs:
+        admitted = {r.key for r, reason in zip(run.records, decided.reasons, strict=True) if not reason}
+        written = [message.key for message in decided.messages if message.topic == context.names.changelog]
+        assert len(written) == len(set(written))
+        assert set(written) == admitted
+
+
+def test_counts_of_every_block_add_up_to_what_is_beside_it(records, context):
+    done = Pass(records, context, [150])
+    for (run, decided), block in zip(done.runs, done.blocks, strict=True):
+        topics = Counter(message.topic for message in decided.messages)
+        assert block.records == len(run.records) == block.scored + block.duplicates + block.dead_letters
+        assert block.dead_letters == topics[context.names.dlq]
+        assert block.alerts == topics[context.names.alerts] == decided.alert_outcomes.size
+        assert topics[context.names.audit] == 1
+
+
+def test_decisions_stand_in_the_order_of_the_offsets_also_over_honest_gaps(records, context):
+    gappy = [replace(record, offset=record.offset * 3 + 5) for record in records[:90]]
+    done = Pass(gappy, context, [40])
+    assert done.decisions["offset"].tolist() == [record.offset for record in gappy]
+    assert [(block.first_offset, block.last_offset) for block in done.blocks] == [(0, 122), (123, 242), (243, 272)]
+    assert done.position.last_offset == gappy[-1].offset
+
+
+def test_a_rejected_record_is_dead_lettered_as_it_came_and_builds_no_state(records, context, whole):
+    rejected = [records[offset] for offset in np.flatnonzero(whole.runs[0][1].reasons)]
+    letters = whole.of(context.names.dlq)
+    assert [(letter.key, letter.value) for letter in letters] == [(record.key, record.value) for record in rejected]
+    assert [dict(letter.headers)["__connect.errors.offset"] for letter in letters] == [
+        str(record.offset).encode() for record in rejected
+    ]
+    only = Pass([replace(record, offset=at) for at, record in enumerate(rejected)], context, [1_000])
+    assert only.state == {}
+    assert only.of(context.names.changelog) == only.of(context.names.alerts) == []
+
+
+def test_an_alert_repeats_the_facts_of_its_transaction(records, context, whole):
+    schema = fastavro.parse_schema(json.loads(schema_text("transaction")))
+    thresholds = {"review": context.model.review_threshold, "block": context.model.block_threshold}
+    decided = whole.runs[0][1]
+    assert len(whole.alerts) > 10
+    for message, alert in zip(whole.of(context.names.alerts), whole.alerts, strict=True):
+        offset = alert["source_offset"]
+        sent = fastavro.schemaless_reader(io.BytesIO(records[offset].value[HEADER_BYTES:]), schema, None)
+        for field in ("transaction_id", "account_id", "event_time", "amount_minor", "currency", "channel"):
+            assert alert[field] == sent[field], field
+        assert message.key == records[offset].key == alert["account_id"].encode()
+        assert (alert["source_topic"], alert["source_partition"]) == ("transactions", PARTITION)
+        assert str(alert["alert_id"]) == alert_id("topic-id", PARTITION, offset)
+        assert str(alert["alert_id"]) == dict(message.headers)["ce_id"].decode()
+        assert alert["outcome"] == OUTCOMES[decided.outcomes[offset]]
+        assert alert["anomaly_score"] == decided.scores[offset] >= thresholds[alert["outcome"]] == alert["threshold"]
+        assert alert["model_version"] == "small"
+        assert {each["feature"] for each in alert["attributions"]} <= set(FEATURES)
+
+
+def test_an_outcome_is_what_the_thresholds_make_of_the_score(context, whole):
+    decided = whole.runs[0][1]
+    expected = np.where(decided.scores >= context.model.review_threshold, REVIEW, APPROVE)
+    expected[decided.scores >= context.model.block_threshold] = BLOCK
+    assert (decided.outcomes == expected).all()
+    assert (np.isnan(decided.scores) == (decided.dispositions != Disposition.SCORED)).all()
+
+
+def test_without_a_model_everything_is_approved_and_says_so(records, unscored, whole):
+    blind = Pass(records, unscored, [300])
+    assert set(blind.decisions["outcome"]) == {APPROVE}
+    assert set(blind.decisions["degraded"]) == {NO_MODEL}
+    assert np.isnan(blind.decisions["score"]).all()
+    assert blind.alerts == []
+    assert set(whole.decisions["degraded"]) == {0}
+    assert blind.state == whole.state, "the state does not depend on the model"
+
+
+def test_warm_up_withholds_the_alert_and_keeps_the_outcome(records, context, whole):
+    alerts_from = 600
+    warm = Pass(records, context, [250], begin(alerts_from))
+    late = [alert for alert in whole.alerts if alert["source_offset"] >= alerts_from]
+    assert warm.alerts == late
+    assert 0 < len(late) < len(whole.alerts)
+    decisions, free = warm.decisions, whole.decisions
+    for field in ("offset", "score", "disposition", "outcome", "reason", "flags"):
+        assert decisions[field].tobytes() == free[field].tobytes(), field
+    withheld = (free["outcome"] != APPROVE) & (free["offset"] < alerts_from)
+    assert withheld.any()
+    assert (decisions["suppression"] == np.where(withheld, WARM_UP, 0)).all()
+    assert sum(block.alerts for block in warm.blocks) == len(late)
+    assert warm.state == whole.state
+
+
+def test_the_watermark_of_a_run_is_its_greatest_scored_event_time(whole):
+    decided = whole.runs[0][1]
+    scored = decided.dispositions == Disposition.SCORED
+    assert decided.watermark_ms == decided.event_times_ms[scored].max()
+
+
+def test_a_run_that_the_state_has_seen_already_is_refused(records, context):
+    accounts, position = Accounts(), begin()
+    run = Run("transactions", PARTITION, -1, records[:50])
+    decide_run(run, accounts, position, context, SPEC.end_ms)
+    with pytest.raises(StateAheadError):
+        decide_run(run, accounts, position, context, SPEC.end_ms)
+
+
+def test_every_stage_before_the_commit_is_told_once_and_in_order(records, context):
+    told = []
+    decide_run(Run("transactions", PARTITION, -1, records[:5]), Accounts(), begin(), context, SPEC.end_ms, told.append)
+    assert [*told, Stage.COMMIT] == list(Stage)
+
+
+anything = st.one_of(
+    st.none(),
+    st.binary(max_size=80),
+    st.binary(max_size=200).map(lambda payload: frame(1, payload)),  # a header that is known, then garbage
+    st.builds(frame, st.integers(-(2**31), 2**31 - 1), st.binary(max_size=40)),
+)
+damage = st.tuples(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(1, 255))
+keys = st.one_of(st.none(), st.binary(max_size=200), st.just(b"a"))
+
+
+@settings(max_examples=150)
+@given(garbage=st.lists(st.tuples(keys, anything), min_size=1, max_size=12), now_ms=st.integers(0, 2**42))
+def test_no_bytes_of_key_or_value_make_it_raise(garbage, now_ms, context):
+    run = Run("transactions", PARTITION, -1, [Record(at, key, value) for at, (key, value) in enumerate(garbage)])
+    decided = decide_run(run, Accounts(), begin(), context, now_ms)
+    block = read_block(decided.messages[-1].value)
+    assert block.records == len(garbage)
+    letters = [message for message in decided.messages if message.topic == context.names.dlq]
+    assert len(letters) == block.dead_letters == np.count_nonzero(decided.reasons)
+
+
+@settings(max_examples=100)
+@given(spots=st.lists(damage, min_size=1, max_size=10))
+def test_a_damaged_transaction_is_decided_or_dead_lettered_and_its_neighbours_do_not_care(spots, records, context):
+    good = [record for record in records[:60] if record.value]
+    damaged = list(good)
+    for row, place, change in spots:
+        value = bytearray(damaged[row % len(good)].value)
+        value[place % len(value)] ^= change
+        damaged[row % len(good)] = replace(damaged[row % len(good)], value=bytes(value))
+    touched = {good[row % len(good)].key for row, _, _ in spots}
+    calm, harmed = (Pass(each, context, [len(good)]) for each in (good, damaged))
+    rows = [at for at, record in enumerate(good) if record.key not in touched]
+    assert harmed.decisions[rows].tobytes() == calm.decisions[rows].tobytes()
+    assert sum(block.records for block in harmed.blocks) == len(good)
