@@ -87,7 +87,8 @@ class Takeover:
         return None if found is None else found.offset
 
     def _begin(self, partition: int, writer: TransactionalWriter) -> Position:
-        start = resolve_start(self.config, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())
+        log = tails.PartitionLog(self.config, self.topic, partition)
+        start = resolve_start(log, self.start, self.warmup_s, self.clock.now_ms())
         value, position = genesis_block(
             app_id=self.app_id,
             topic=self.topic,

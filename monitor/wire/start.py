@@ -1,11 +1,8 @@
 """Where a new installation begins to read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
-
-from monitor.wire import tails
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +36,33 @@ class StartOffsets:
     alerts_from: int
 
 
-def resolve_start(
-    config: Mapping[str, Any], topic: str, partition: int, start: Start, warmup_s: int, now_ms: int
-) -> StartOffsets:
-    """The offsets `start` means now for one partition of a new installation; blocking.
+class Log(Protocol):
+    """One partition of the transactions topic; `monitor.wire.tails.PartitionLog` is one. All of it blocks."""
 
-    The warm-up lies before a start by time or at the latest record, and after a start at the earliest one. Raises `BrokerError`.
+    def watermarks(self) -> tuple[int, int]:
+        """First offset still in the log, and the offset after the last."""
+        ...
+
+    def first_time_ms(self) -> int | None:
+        """The timestamp of the first record; None for an empty log."""
+        ...
+
+    def offset_at_time(self, time_ms: int) -> int:
+        """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
+        ...
+
+
+def resolve_start(log: Log, start: Start, warmup_s: int, now_ms: int) -> StartOffsets:
+    """The offsets `start` means now for one partition of a new installation. Raises what `log` does.
+
+    The warm-up lies before a start by time or at the latest record, and after a start at the earliest one.
     """
-    low, end = tails.watermarks(config, topic, partition)
+    low, end = log.watermarks()
     if start.kind == "earliest":
-        if not warmup_s or low == end:
-            return StartOffsets(low, low)
-        first = tails.first_from(config, topic, partition, low)
-        if first is None:
-            return StartOffsets(low, low)
-        return StartOffsets(low, tails.offset_at_time(config, topic, partition, first.time_ms + warmup_s * 1000))
+        first_ms = log.first_time_ms() if warmup_s and low < end else None
+        return StartOffsets(low, low if first_ms is None else log.offset_at_time(first_ms + warmup_s * 1000))
     time_ms = now_ms if start.kind == "latest" else start.time_ms
-    alerts_from = end if start.kind == "latest" else tails.offset_at_time(config, topic, partition, time_ms)
+    alerts_from = end if start.kind == "latest" else log.offset_at_time(time_ms)
     if not warmup_s:
         return StartOffsets(alerts_from, alerts_from)
-    read_from = tails.offset_at_time(config, topic, partition, time_ms - warmup_s * 1000)
-    return StartOffsets(min(read_from, alerts_from), alerts_from)
+    return StartOffsets(min(log.offset_at_time(time_ms - warmup_s * 1000), alerts_from), alerts_from)

@@ -138,6 +138,28 @@ def read_through(config: Config, topic: str, partition: int, last: int) -> Itera
         consumer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionLog:
+    """One partition of a topic, as `monitor.wire.start` asks about it. Every method raises `BrokerError`."""
+
+    config: Config
+    topic: str
+    partition: int
+
+    def watermarks(self) -> tuple[int, int]:
+        """First offset still in the log, and the offset after the last."""
+        return watermarks(self.config, self.topic, self.partition)
+
+    def first_time_ms(self) -> int | None:
+        """The timestamp of the first committed record; None for none."""
+        first = first_from(self.config, self.topic, self.partition, self.watermarks()[0])
+        return None if first is None else first.time_ms
+
+    def offset_at_time(self, time_ms: int) -> int:
+        """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
+        return offset_at_time(self.config, self.topic, self.partition, time_ms)
+
+
 def _until_end(consumer: Consumer, topic: str, partition: int) -> Iterator[Any]:
     heard = time.monotonic()
     while True:

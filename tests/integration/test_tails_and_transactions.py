@@ -121,7 +121,9 @@ def test_a_new_installation_starts_where_it_is_told(config, topic):
     producer.flush(20)
 
     def start(kind, time_ms=0, warmup_h=0):
-        return resolve_start(config, topic, 0, Start(kind, time_ms), warmup_h * 3600, NOW_MS + 9 * 3_600_000 + 1)
+        return resolve_start(
+            tails.PartitionLog(config, topic, 0), Start(kind, time_ms), warmup_h * 3600, NOW_MS + 9 * 3_600_000 + 1
+        )
 
     assert start("earliest") == StartOffsets(0, 0)
     assert start("earliest", warmup_h=3) == StartOffsets(0, 3)
