@@ -21,6 +21,9 @@ from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.wire.schema_source import open_source
 
+ALERTS_S = 20.0
+"""How long the alerts that the audit log speaks of may take to be read, once everything is decided."""
+
 
 @click.command()
 @click.option("--broker", default="auto", show_default=True, help="auto, kafka, mock, or HOST:PORT of one that runs.")
@@ -83,7 +86,11 @@ def _play(
         return all(tally.audited.get(p, -1) >= last for p, last in source.ends.items())
 
     seconds = _watch(stage, tally, broker, finished, leave, as_json, picture, began)
-    time.sleep(0.3)  # the alerts of the last block are committed with it; let the reader take them
+    deadline = time.monotonic() + ALERTS_S
+    while not tally.has_every_alert and time.monotonic() < deadline and watcher.failure is None:
+        time.sleep(
+            0.05
+        )  # the alerts of the last blocks are committed with them; the reader takes them in its own order
     watcher.stop()
     summary = tally.summary(seconds)
     click.echo(as_line(summary))

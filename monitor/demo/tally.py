@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,32 +22,36 @@ LATEST_ALERTS = 50
 
 @dataclass
 class Tally:
-    """Counts so far. `sent` by offset of each partition is what the transactions topic holds; `frauds` are labelled ids."""
+    """Counts so far; a thread may count while another reads. `audited` is the last decided offset by partition, `alerts_due` what the
+    audit log says was emitted, `alerts` those read, each once, `repeated` those that came again, `alerted` their transactions' ids, and `frauds` the labelled ids with their scenario.
+    """
 
     transactions_in: int = 0
     scored: int = 0
     duplicates: int = 0
     dead_letters: int = 0
     audited: dict[int, int] = field(default_factory=dict)
-    alerted: dict[str, int] = field(default_factory=dict)
+    alerts_due: int = 0
+    alerts: int = 0
+    repeated: int = 0
+    alerted: set[str] = field(default_factory=set)
     latest: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LATEST_ALERTS))
     frauds: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def alerts(self) -> int:
-        """Alerts read, each once."""
-        return sum(self.alerted.values())
+    _seen: set[uuid.UUID] = field(default_factory=set)  # alert ids
 
     @property
     def reconciles(self) -> bool:
         """Whether everything that went in is accounted for, and no alert came twice."""
-        return self.transactions_in == self.scored + self.duplicates + self.dead_letters and all(
-            count == 1 for count in self.alerted.values()
-        )
+        return self.transactions_in == self.scored + self.duplicates + self.dead_letters and not self.repeated
+
+    @property
+    def has_every_alert(self) -> bool:
+        """Whether every alert that the audit log speaks of was read."""
+        return self.alerts == self.alerts_due
 
     def precision_and_recall(self) -> tuple[float | None, float | None]:
         """Of the alerts, by transaction, against the labels; None where there is nothing to divide by."""
-        hits = sum(1 for transaction_id in self.alerted if transaction_id in self.frauds)
+        hits = len(self.alerted.intersection(self.frauds))
         precision = hits / len(self.alerted) if self.alerted else None
         recall = hits / len(self.frauds) if self.frauds else None
         return precision, recall
@@ -63,7 +68,7 @@ class Tally:
             "seconds": round(seconds, 2),
             "precision": None if precision is None else round(precision, 4),
             "recall": None if recall is None else round(recall, 4),
-            "reconciles": self.reconciles,
+            "reconciles": self.reconciles and self.has_every_alert,
         }
 
     def note_block(self, value: bytes) -> None:
@@ -73,12 +78,18 @@ class Tally:
         self.scored += block.scored
         self.duplicates += block.duplicates
         self.dead_letters += block.dead_letters
+        self.alerts_due += block.alerts
         self.audited[block.partition] = max(block.last_offset, self.audited.get(block.partition, -1))
 
     def note_alert(self, value: bytes) -> None:
         """Count one alert."""
         alert: Any = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), alert_schema(), None)
-        self.alerted[alert["transaction_id"]] = self.alerted.get(alert["transaction_id"], 0) + 1
+        if alert["alert_id"] in self._seen:
+            self.repeated += 1
+            return
+        self._seen.add(alert["alert_id"])
+        self.alerts += 1
+        self.alerted.add(alert["transaction_id"])
         self.latest.append(alert)
 
 

@@ -26,6 +26,7 @@ class View:
         self._rates: deque[float] = deque(maxlen=HISTORY)
         self._before: tuple[float, int] | None = None
         self._buckets: dict[float, float] = {}
+        self._fresh: dict[float, float] = {}
 
     def frame(self, tally: Tally, metrics: Mapping[str, float], now_s: float, status: str) -> RenderableType:
         """One picture; `now_s` monotonic, for the rate since the frame before."""
@@ -83,7 +84,7 @@ class View:
         )
 
     def _latency(self, metrics: Mapping[str, float]) -> tuple[str, str]:
-        """p50 and p99 of the records committed since the frame before, as bucket bounds."""
+        """p50 and p99 of the records committed since the last frame that saw new ones, as bucket bounds."""
         now = {
             float(match[1].replace("+Inf", "inf")): value
             for name, value in metrics.items()
@@ -92,8 +93,7 @@ class View:
         fresh = {bound: count - self._buckets.get(bound, 0.0) for bound, count in now.items()}
         if fresh and max(fresh.values()) > 0:
             self._buckets, self._fresh = now, fresh
-        shown = getattr(self, "_fresh", fresh)
-        return quantile(shown, 0.5), quantile(shown, 0.99)
+        return quantile(self._fresh, 0.5), quantile(self._fresh, 0.99)
 
     def _alerts(self, tally: Tally) -> RenderableType:
         table = Table(expand=True, box=None, header_style="dim")
