@@ -417,5 +417,4 @@ def test_after_a_crash_what_was_decided_before_counts_as_replayed_or_not_at_all(
     assert len(letters_by_source(installation)) == sum(block.dead_letters for block in installation.blocks())
     wait_until(lambda: second.metrics()["monitor_transactions_in_total"] >= 6_000 - len(before), 20, second.tail)
     assert second.metrics()["monitor_transactions_in_total"] == 6_000 - len(before)
-    print("replayed:", second.metrics()["monitor_transactions_replayed_total"])
     assert second.stop() == 0
