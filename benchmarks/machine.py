@@ -16,7 +16,7 @@ def facts() -> dict[str, Any]:
     """Ready for JSON. A dirty checkout says so: its figures belong to no commit."""
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        "command": " ".join(["python", *sys.orig_argv[1:]]),
         "commit": _git("rev-parse", "--short", "HEAD") + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""),
         "machine": {
             "processor": _processor(),
