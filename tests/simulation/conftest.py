@@ -5,17 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
 
 from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block, position_of
 from monitor.effects.block import read_block
 from monitor.effects.message import Message
-from monitor.features.catalogue import INDEX
 from monitor.pipeline import Context, Decided, decide_run
-from monitor.scoring.forest import Forest
-from monitor.scoring.model import Model, feature_set_of
 from monitor.settings import load_settings
 from monitor.simulate.messages import corrupter, transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -23,7 +19,6 @@ from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.wire.records import Record, Run
 
-FEATURES = ("amount_z", "count_1h", "pace_ratio")
 SPEC = SimulationSpec(seed=11, transactions=3_000, accounts=60, duplicates=0.02, late=0.02, corrupt=0.02)
 TOPIC_ID = "in-memory"
 
@@ -85,7 +80,8 @@ def records() -> list[Record]:
 def partition(records: list[Record]) -> Callable[[], Partition]:
     """`partition()`: the same transactions, nothing decided yet; about one in thirty alerts."""
     deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
-    context = replace(deciding.for_records(records), model=None)
+    context = deciding.for_records(records)
+    assert context.model is not None
 
     def fresh(context: Context) -> Partition:
         made = Partition(context, records, SPEC.end_ms)
@@ -93,13 +89,7 @@ def partition(records: list[Record]) -> Callable[[], Partition]:
         return made
 
     trial = fresh(context)
-    decided = trial.decide(*trial.recover(), len(records))
-    model = _model(decided.features[decided.dispositions == 0])
-    return lambda: fresh(replace(context, model=model))
-
-
-def _model(features: np.ndarray) -> Model:
-    chosen = features[:, [INDEX[name] for name in FEATURES]].astype(np.float32)
-    forest = Forest.from_sklearn(IsolationForest(n_estimators=20, max_samples=64, random_state=1).fit(chosen))
-    review, block = np.quantile(forest.score(chosen), [0.97, 0.995])
-    return Model("test", FEATURES, forest, float(review), float(block), feature_set_of("test", FEATURES))
+    scores = trial.decide(*trial.recover(), len(records)).scores
+    review, block = np.nanquantile(scores, [0.97, 0.995])
+    stricter = replace(context.model, review_threshold=float(review), block_threshold=float(block))
+    return lambda: fresh(replace(context, model=stricter))
