@@ -8,7 +8,7 @@ between a decision and the acknowledgement of its commit ends the process: the s
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,6 +30,10 @@ from monitor.wire.transport import Chunk
 
 STOP_S = 10.0
 """How long a revocation waits for the run in flight. Longer, and the group waits for us; the next owner's fence settles it."""
+
+MAX_RUN_BYTES = 64 << 20
+"""Most bytes of records in one run, unless one record alone has more: a producer's queue ends at 1 GiB, and a fetch is bounded as it
+was compressed, so that a few megabytes of the log may hold gigabytes to dead-letter."""
 
 
 class Event(Protocol):
@@ -157,8 +161,10 @@ class Partition:
             replayed += known
         if replayed:
             self._around.metrics.record_replayed(replayed)
-        if fresh:
-            await self._decide_run(fresh)
+        for records in _within_bytes(fresh):
+            if self._stopping:
+                return  # nothing of it is acked: what is not committed will be read again
+            await self._decide_run(records)
         for event in events:
             event.ack()
 
@@ -231,6 +237,21 @@ class Partition:
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
+
+
+def _within_bytes(records: list[RawRecord]) -> Iterator[list[RawRecord]]:
+    """The records, cut in front of each that would bring a run beyond `MAX_RUN_BYTES`."""
+    start, total = 0, 0
+    for at, record in enumerate(records):
+        size = len(record.value or b"") + len(record.key or b"")
+        if record.headers:
+            size += sum(len(name) + len(value or b"") for name, value in record.headers)
+        total += size
+        if total > MAX_RUN_BYTES and at > start:
+            yield records[start:at]
+            start, total = at, size
+    if records:
+        yield records[start:]
 
 
 class _Stopwatch:

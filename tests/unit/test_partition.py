@@ -271,6 +271,47 @@ async def test_a_run_holds_no_more_than_it_may_but_at_least_one_chunk(bench):
     assert on.decided == list(range(17))
 
 
+async def test_a_run_holds_no_more_bytes_than_it_may_but_at_least_one_record(bench, monkeypatch):
+    on = await bench()
+    sizes = [len(record.value) + len(record.key) for record in on.transactions]
+    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", sum(sizes[:3]))
+    await on.partition.put(on.event(0, 1, 2, 3, 4))
+    await until(lambda: on.acked == [4])
+    assert on.runs[0] == [0, 1, 2]
+    assert on.decided == [0, 1, 2, 3, 4]
+    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
+    await on.partition.put(on.event(5, 6))
+    await until(lambda: on.acked == [4, 6])
+    assert on.runs[-2:] == [[5], [6]]
+    assert [what for what, _ in on.happened][-3:] == ["committed", "committed", "acked"]
+
+
+async def test_headers_count_among_the_bytes_of_a_run(bench, monkeypatch):
+    on = await bench()
+    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 10_000)
+    event = on.event(0, 1, 2)
+    large = [replace(record, headers=[("nothing", None), ("x", b"x" * 9_000)]) for record in event.value.records]
+    await on.partition.put(replace(event, value=Chunk(large, -1)))
+    await until(lambda: on.acked == [2])
+    assert on.runs == [[0], [1], [2]]
+
+
+async def test_stopping_between_the_runs_of_one_chunk_acks_none_of_it(bench, monkeypatch):
+    on = await bench()
+    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
+    on.writer.hold()
+    await on.partition.put(on.event(0, 1, 2))
+    await until(lambda: on.writer.begun == 1)
+    stopping = asyncio.create_task(on.partition.stop())
+    await asyncio.sleep(0)
+    on.writer.may_end.set()
+    await stopping
+    assert on.decided == [0]
+    assert on.acked == []
+    assert on.partition.next_offset == 1
+    assert on.partition.is_settled
+
+
 async def test_records_that_are_audited_already_are_dropped_counted_and_acked(bench):
     on = await bench()
     await on.partition.put(on.event(0, 1, 2, 3))
