@@ -29,9 +29,6 @@ chaos: $(INSTALLED)  ## kill, freeze and cut off what the monitor depends on
 	$(VENV)/bin/pytest tests/chaos $(ARGS)
 
 simulate: $(INSTALLED)  ## seeded histories of crashes against the protocol
-	@test -f tests/simulation/__main__.py || { \
-		echo "make simulate: the protocol simulation (tests/simulation/__main__.py) is not there yet." >&2; \
-		echo "For simulated transactions run: $(VENV)/bin/monitor simulate --help" >&2; exit 3; }
 	$(RUN) tests/simulation $(ARGS)
 
 lock: .cache/uv/bin/uv  ## requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
