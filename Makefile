@@ -31,8 +31,9 @@ chaos: $(INSTALLED)  ## kill, freeze and cut off what the monitor depends on
 simulate: $(INSTALLED)  ## seeded histories of crashes against the protocol
 	$(RUN) tests/simulation $(ARGS)
 
+# One version of each package for all Pythons: the same numpy computes the same features everywhere.
 lock: .cache/uv/bin/uv  ## requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
-	.cache/uv/bin/uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet \
+	.cache/uv/bin/uv pip compile --universal --fork-strategy fewest --generate-hashes --no-header --no-annotate --quiet \
 		--python-version 3.11 --extra dev $(ARGS) -o requirements.lock pyproject.toml
 
 clean:  ## what the targets above made here; the jars in the user's cache stay
