@@ -75,6 +75,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     registry = CollectorRegistry()
     metrics, health = Metrics(registry), Health(clock, _limits(settings))
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
+    metrics.set_breaker("schema_registry", is_open=False)
     deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
     _note_model(deciding.model, health, metrics)
     warm_up(deciding.context)

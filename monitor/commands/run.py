@@ -7,10 +7,14 @@ from confluent_kafka.admin import AdminClient
 from faust.worker import Worker
 
 from monitor.app import build
+from monitor.errors import MonitorError
 from monitor.observe import logs
 from monitor.settings import load_settings
 from monitor.wire.kafka_config import admin_config
 from monitor.wire.topics import create_missing
+
+FAUST_FAILURE = 1
+"""What Faust leaves with after an unforeseen exception; for us 1 is a check that found a problem (docs/exit-codes.md)."""
 
 
 @click.command()
@@ -26,7 +30,12 @@ def run(context: click.Context, create_topics: bool) -> None:
     _calm_collector()
     worker = Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None  # logs are for machines here
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as leaving:
+        if leaving.code == FAUST_FAILURE:  # an exception in one of Faust's services; it has been logged
+            raise SystemExit(MonitorError.exit_code) from None
+        raise
 
 
 def _calm_collector() -> None:
