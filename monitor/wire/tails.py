@@ -1,9 +1,9 @@
 """Reading what was committed last, and everything up to it. Blocking; called in threads."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -11,11 +11,24 @@ from monitor.errors import BrokerError
 
 Config = Mapping[str, Any]
 
+T = TypeVar("T")
+
 FIRST_STEP_BACK = 16
 """Offsets; a committed run ends with one marker, and aborted runs leave more: the step grows fourfold until data is found."""
 
 STALL_S = 30.0
 """Silence of the broker after which a read gives up."""
+
+RETRY_S = 0.1
+"""Between two questions to a broker whose answer will change by itself."""
+
+_PASSING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,  # a topic just made is known to one broker before the other
+    KafkaError._TRANSPORT,
+)
+"""Errors of a cluster in motion that librdkafka does not call retriable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +65,26 @@ def watermarks(config: Config, topic: str, partition: int) -> tuple[int, int]:
 
 
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    try:
-        found = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=STALL_S)
-    except KafkaException as error:
-        raise BrokerError(
-            f"{topic}[{partition}]: no watermarks ({error}); check that the topic exists and Kafka answers"
-        ) from error
+    where = TopicPartition(topic, partition)
+    found = _asked(
+        lambda: consumer.get_watermark_offsets(where, timeout=STALL_S),
+        f"{topic}[{partition}]: no watermarks",
+    )
     if found is None:
         raise BrokerError(f"{topic}[{partition}]: Kafka did not answer in {STALL_S:.0f} s; check the brokers setting")
     return int(found[0]), int(found[1])
+
+
+def _asked(ask: Callable[[], T], what: str) -> T:
+    """The broker's answer; errors that pass by themselves (a leader that moves) are waited out for `STALL_S`. Raises `BrokerError`."""
+    deadline = time.monotonic() + STALL_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if (not error.args[0].retriable() and error.args[0].code() not in _PASSING) or time.monotonic() > deadline:
+                raise BrokerError(f"{what} ({error}); check that the topic exists and Kafka answers") from error
+            time.sleep(RETRY_S)
 
 
 def read_tail(config: Config, topic: str, partition: int) -> Tail | None:
@@ -87,12 +111,10 @@ def offset_at_time(config: Config, topic: str, partition: int, time_ms: int) -> 
     consumer = _reader(config)
     try:
         _, end = _watermarks(consumer, topic, partition)
-        try:
-            (found,) = consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=STALL_S)
-        except KafkaException as error:
-            raise BrokerError(
-                f"{topic}[{partition}]: no offset for time {time_ms} ms ({error}); is Kafka reachable?"
-            ) from error
+        (found,) = _asked(
+            lambda: consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=STALL_S),
+            f"{topic}[{partition}]: no offset for time {time_ms} ms",
+        )
         return int(found.offset) if found.offset >= 0 else end
     finally:
         consumer.close()
