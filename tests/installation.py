@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -289,6 +290,7 @@ def install(kafka: EmbeddedKafka, topic_prefix: str) -> Iterator[Callable[..., I
     for installation in made:
         for worker in installation.workers:
             worker.kill()
+        shutil.rmtree(installation.directory, ignore_errors=True)
 
 
 @pytest.fixture

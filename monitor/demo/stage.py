@@ -2,7 +2,7 @@
 
 import json
 import os
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +15,7 @@ import httpx
 from confluent_kafka.admin import AdminClient
 
 from monitor.embedded.choice import Broker
+from monitor.embedded.process import Process
 from monitor.errors import MonitorError
 from monitor.settings import Settings, load_settings
 from monitor.wire.kafka_config import admin_config
@@ -52,19 +53,13 @@ class Stage:
         self.settings: Settings = load_settings(overrides=overrides)
         self._environment = os.environ | {f"MONITOR_{field.upper()}": str(value) for field, value in overrides.items()}
         self._make_topics(broker)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.url = ""
 
     def start_worker(self) -> None:
         """Start `monitor run` and wait until it is ready. Raises `WorkerFailed`."""
-        with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "monitor", "run"],
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
+        command = [sys.executable, "-m", "monitor", "run"]
+        self._process = Process(command, self.log_file, self._directory, self._environment)
         deadline = time.monotonic() + READY_S
         while not self._ready():
             self.check()
@@ -74,11 +69,10 @@ class Stage:
 
     def check(self) -> None:
         """Raises `WorkerFailed` when the worker has left."""
-        if self._process is not None and self._process.poll() is not None:
+        code = None if self._process is None else self._process.ended()
+        if code is not None:
             tail = "\n".join(self.log_file.read_text(errors="replace").splitlines()[-5:])
-            raise WorkerFailed(
-                f"the worker left with exit code {self._process.returncode}; {self.log_file} ends:\n{tail}"
-            )
+            raise WorkerFailed(f"the worker left with exit code {code}; {self.log_file} ends:\n{tail}")
 
     def metrics(self) -> dict[str, float]:
         """The worker's series by name and labels, as /metrics has them now."""
@@ -88,13 +82,9 @@ class Stage:
 
     def stop(self) -> None:
         """Stop the worker."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
 
     def _make_topics(self, broker: Broker) -> None:
         if broker.kind == "mock":  # it has no CreateTopics
@@ -119,6 +109,8 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if error is None:  # after a failure the worker's log is what helps
+            shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def serving_url(log: Path) -> str:

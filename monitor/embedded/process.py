@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -32,9 +32,14 @@ def listens(port: int) -> bool:
 
 
 class Process:
-    """One child process and the leash that kills it if this process is killed; `directory` then goes too."""
+    """One child process and the leash that kills it if this process is killed; `directory` then goes too.
 
-    def __init__(self, command: Sequence[str], log: Path, directory: Path) -> None:
+    `environment` None is this process's own.
+    """
+
+    def __init__(
+        self, command: Sequence[str], log: Path, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         # The leash stands ready first: between the child's birth and its number in the pipe there is no gap to be killed in.
         self._leash = subprocess.Popen(
             [sys.executable, "-I", "-S", leash.__file__, str(directory)],
@@ -44,8 +49,9 @@ class Process:
             with log.open("ab") as output:
                 # A session of its own: Ctrl-C in a terminal reaches the demo, which stops the broker last.
                 self.popen = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-                )
+                    command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )  # fmt: skip
         except BaseException:
             self._release()
             raise
