@@ -60,7 +60,8 @@ class MonitorApp(faust.App):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Stop serving last."""
+        """Let the runs in flight commit first, and stop serving last."""
+        await self.host.stop()
         await super().on_stop()
         await self.pages.stop()
 
@@ -217,10 +218,10 @@ def _lag(app: MonitorApp, topic: str, number: int) -> PartitionValues:
     tp = TP(topic, number)
     if consumer is None or tp not in consumer.assignment():
         return {}
-    end, stable = consumer.highwater(tp), consumer.last_stable_offset(tp)
+    end, stable, next_offset = consumer.highwater(tp), consumer.last_stable_offset(tp), app.host.next_offset(number)
     values: PartitionValues = {}
-    if end is not None:
-        values["lag"] = max(0, end - app.host.next_offset(number))
+    if end is not None and next_offset is not None:
+        values["lag"] = max(0, end - next_offset)
         if stable is not None and stable >= 0:
             values["unstable"] = max(0, end - stable)
     return values

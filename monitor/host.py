@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monitor.errors import MonitorError
 from monitor.partition import Partition, Surroundings
 from monitor.settings import Settings
 
@@ -32,15 +31,14 @@ class Partitions:
         held = {number: Partition(number, self._around) for number in partitions}
         try:
             await asyncio.gather(*(held[number].take(self._kept.get(number)) for number in partitions))
-        except MonitorError as error:
+        except Exception as error:  # whatever it is, Faust would go on with a partition that nobody has taken over
             self._around.fatal(error)
             raise
         self._held = held
         for number, partition in held.items():
             # Faust asks right after this how far the state is loaded, and only then for the state to be loaded.
             self._store().adopt(number, partition.accounts, partition.changelog_end)
-        for number in set(self._kept) - set(held):
-            self._store().drop(number)
+        self._store().retain(held)
         self._kept = {}
         log.info("partitions assigned", extra={"partitions": list(partitions), "generation": generation})
 
@@ -54,13 +52,20 @@ class Partitions:
             self._around.metrics.remove_partition(number)
 
     async def recover(self, partition: int) -> int:
-        """Load the partition's state, serve it through the table, and begin to decide."""
-        held = self._held[partition]
+        """Load the partition's state, serve it through the table, and begin to decide.
+
+        A partition that is revoked meanwhile is left as it is: another rebalance is under way, and its recovery follows.
+        """
+        held = self._held.get(partition)
+        if held is None:
+            return -1
         try:
             end = await held.recover()
-        except MonitorError as error:
+        except Exception as error:  # Faust would wait for ever for a recovery that failed
             self._around.fatal(error)
             raise
+        if self._held.get(partition) is not held:
+            return -1
         self._store().adopt(partition, held.accounts, end)
         self._around.health.note_recovered(partition)
         held.start()
@@ -70,9 +75,14 @@ class Partitions:
         )
         return end
 
-    def next_offset(self, partition: int) -> int:
-        """The first offset that is not decided."""
-        return self._held[partition].next_offset
+    def next_offset(self, partition: int) -> int | None:
+        """The first offset that is not decided; None for a partition that is not ours (any more)."""
+        held = self._held.get(partition)
+        return None if held is None else held.next_offset
+
+    async def stop(self) -> None:
+        """Let every run in flight end, and take up no other."""
+        await self.revoked(self.numbers)
 
     def fetched(self) -> None:
         """A sign of life of the consumer."""

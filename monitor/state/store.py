@@ -4,7 +4,7 @@ Faust never writes through it: a run's changelog records are part of the run's t
 `monitor.partition` loads the records in bulk before recovery looks (`persisted_offset` says that nothing is left).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,10 @@ class Store(BaseStore[bytes, Any]):
         self._partitions[partition] = accounts
         self._loaded_through[partition] = changelog_end
 
-    def drop(self, partition: int) -> None:
-        """Forget a partition that is no longer ours."""
-        self._partitions.pop(partition, None)
-        self._loaded_through.pop(partition, None)
+    def retain(self, partitions: Collection[int]) -> None:
+        """Forget all partitions but these."""
+        for partition in set(self._partitions) - set(partitions):
+            del self._partitions[partition], self._loaded_through[partition]
 
     def persisted_offset(self, tp: TP) -> int | None:
         """The changelog offset that is loaded: always the last one, so that Faust has nothing to replay."""

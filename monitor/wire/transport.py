@@ -14,6 +14,7 @@ each because of a trap that loses data or time:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -52,8 +53,8 @@ class Host(Protocol):
         """Load the partition's state from its changelog; the offset of the changelog's last record, -1 if it is empty."""
         ...
 
-    def next_offset(self, partition: int) -> int:
-        """The first offset of the transactions topic that is not decided."""
+    def next_offset(self, partition: int) -> int | None:
+        """The first offset of the transactions topic that is not decided; None for a partition that was taken away."""
         ...
 
     def fetched(self) -> None:
@@ -160,16 +161,17 @@ class Consumer(aiokafka.Consumer):
         """For the changelog: load the state, and answer the last data record + 1 instead of the end, which is a marker."""
         changelog = [tp for tp in partitions if tp.topic == self._host.changelog_topic]
         found = dict(await super().highwaters(*(set(partitions) - set(changelog))))
-        for tp in changelog:
-            found[tp] = await self._host.recover(tp.partition) + 1
-        return found
+        ends = await asyncio.gather(*(self._host.recover(tp.partition) for tp in changelog))
+        return found | {tp: end + 1 for tp, end in zip(changelog, ends, strict=True)}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's way to its first read position: for the transactions topic, the offset after the last audited one."""
         found = dict(await super().seek_to_committed())
         for tp in [tp for tp in found if self._is_folded(tp)]:
-            found[tp] = self._host.next_offset(tp.partition)
-            await self._seek(tp, found[tp])
+            offset = self._host.next_offset(tp.partition)
+            if offset is not None:
+                found[tp] = offset
+                await self._seek(tp, offset)
         return found
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
