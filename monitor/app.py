@@ -43,6 +43,12 @@ log = logging.getLogger(__name__)
 LAG_INTERVAL_S = 2.0
 """How often consumer lag is read."""
 
+NEVER_S = 10 * 86_400.0
+"""Seconds; as long as Kafka's protocol can say, about."""
+
+RECOVERY_MARGIN_S = 60.0
+"""Faust gives up a recovery silently, and goes on without state: ours must end first, and loudly."""
+
 COMMIT_INTERVAL_S = 1.0
 """How often the group's offset follows the audit log; it serves lag tools only."""
 
@@ -90,6 +96,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         fatal=_fatal(health, leave),
         max_run_records=settings.max_run_records,
         max_queue_records=settings.max_queue_records,
+        recovery_timeout_s=settings.recovery_timeout_s,
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(
@@ -199,8 +206,10 @@ def _faust_app(settings: Settings, source: TopicFacts) -> MonitorApp:
         broker_max_poll_records=min(settings.max_chunk_records, settings.max_run_records),
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_s,
-        broker_max_poll_interval=settings.poll_interval_s,
-        broker_request_timeout=max(settings.recovery_timeout_s, settings.session_timeout_s),
+        # Faust does not fetch without partitions, nor while state is loaded: a stand-by would leave the group, and never come
+        # back. That fetches go on is watched by /live, with poll_interval_s.
+        broker_max_poll_interval=NEVER_S,
+        broker_request_timeout=settings.recovery_timeout_s + RECOVERY_MARGIN_S,
         broker_commit_interval=COMMIT_INTERVAL_S,
         stream_buffer_maxsize=8,  # chunks
         stream_wait_empty=False,
@@ -218,7 +227,11 @@ def _lag(app: MonitorApp, topic: str, number: int) -> PartitionValues:
     tp = TP(topic, number)
     if consumer is None or tp not in consumer.assignment():
         return {}
-    end, stable, next_offset = consumer.highwater(tp), consumer.last_stable_offset(tp), app.host.next_offset(number)
+    try:
+        end, stable = consumer.highwater(tp), consumer.last_stable_offset(tp)
+    except AssertionError:  # taken away since the line above, by aiokafka's own thread
+        return {}
+    next_offset = app.host.next_offset(number)
     values: PartitionValues = {}
     if end is not None and next_offset is not None:
         values["lag"] = max(0, end - next_offset)

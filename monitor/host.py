@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from monitor.errors import BrokerError
 from monitor.partition import Partition, Surroundings
 from monitor.settings import Settings
 
@@ -51,21 +52,29 @@ class Partitions:
         for number in partitions:
             self._around.metrics.remove_partition(number)
 
-    async def recover(self, partition: int) -> int:
+    async def recover(self, partition: int) -> int | None:
         """Load the partition's state, serve it through the table, and begin to decide.
 
-        A partition that is revoked meanwhile is left as it is: another rebalance is under way, and its recovery follows.
+        None for a partition that is revoked meanwhile: another rebalance is under way, and its recovery follows.
         """
         held = self._held.get(partition)
         if held is None:
-            return -1
+            return None
         try:
-            end = await held.recover()
+            async with asyncio.timeout(self._around.recovery_timeout_s):
+                end = await held.recover()
+        except TimeoutError:
+            error = BrokerError(
+                f"partition {partition}: its state is not loaded after recovery_timeout_s = {self._around.recovery_timeout_s:g}; "
+                "is Kafka overloaded? Raise the setting, or give the topic more partitions"
+            )
+            self._around.fatal(error)
+            raise error from None
         except Exception as error:  # Faust would wait for ever for a recovery that failed
             self._around.fatal(error)
             raise
         if self._held.get(partition) is not held:
-            return -1
+            return None
         self._store().adopt(partition, held.accounts, end)
         self._around.health.note_recovered(partition)
         held.start()

@@ -59,6 +59,7 @@ class Surroundings:
     fatal: Callable[[BaseException], None]
     max_run_records: int
     max_queue_records: int
+    recovery_timeout_s: float = 600.0
 
 
 class Partition:

@@ -66,6 +66,11 @@ class Takeover:
         block = read_block(audit.value)
         verify_block(block, None)
         position = position_of(block)
+        if changelog is None and block.scored:
+            raise TopicError(
+                f"{self.changelog_topic}[{partition}] is empty, but {self.audit_topic}[{partition}] says that {block.scored} transactions "
+                "were scored in its last block: the state was lost; restore the changelog topic, or begin anew with another app_id"
+            )
         self._check(position, partition)
         return Taken(position, changelog_end, writer)
 

@@ -48,6 +48,7 @@ class Health:
         self._last_poll_s: float | None = None
         self._last_commit_s: float | None = None
         self._assigned_s: float | None = None
+        self._fetching_since_s = self._started_s
         self._assigned: set[int] = set()
         self._recovered: set[int] = set()
         self._runs: dict[int, float] = {}
@@ -82,6 +83,7 @@ class Health:
         """The partition's state is loaded; a partition that was revoked meanwhile is ignored."""
         if partition in self._assigned:
             self._recovered.add(partition)
+            self._fetching_since_s = self._clock.monotonic_s()
 
     def note_revoked(self, partitions: Iterable[int]) -> None:
         """The group takes these away; until the next assignment the worker is not ready."""
@@ -108,8 +110,10 @@ class Health:
         """Whether to leave the process running. False asks for a restart, which is always safe."""
         now_s = self._clock.monotonic_s() if now_s is None else now_s
         problems = self._fatal_problem()
-        poll_age_s = now_s - max(self._started_s, self._last_poll_s or self._started_s)
-        if poll_age_s > self._limits.poll_s:
+        poll_age_s = now_s - max(self._started_s, self._last_poll_s or self._started_s, self._fetching_since_s)
+        # Without partitions, and while their state is loaded, nothing is fetched.
+        resting = self._assigned_s is not None and (not self._assigned or bool(self._recovering()))
+        if not resting and poll_age_s > self._limits.poll_s:
             problems.append(f"no fetch came back for {poll_age_s:.1f} s; the limit is {self._limits.poll_s:g} s")
         for partition, since_s in sorted(self._runs.items()):
             if now_s - since_s > self._limits.run_s:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
@@ -49,8 +50,11 @@ class Host(Protocol):
         """These partitions are no longer ours: let the run in flight end, then forget them."""
         ...
 
-    async def recover(self, partition: int) -> int:
-        """Load the partition's state from its changelog; the offset of the changelog's last record, -1 if it is empty."""
+    async def recover(self, partition: int) -> int | None:
+        """Load the partition's state from its changelog; the offset of the changelog's last record, -1 if it is empty.
+
+        None for a partition that was taken away meanwhile.
+        """
         ...
 
     def next_offset(self, partition: int) -> int | None:
@@ -100,11 +104,16 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
             self.consumer.in_transaction = False
         # Faust hard-codes 1.5 s, which shows as steps of latency when a fetch in flight excludes a busy partition.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        # Faust's one request timeout is also its limit for a whole recovery; a request that hangs that long hides a dead broker.
+        consumer._request_timeout_ms = consumer._client._request_timeout_ms = REQUEST_TIMEOUT_MS
         return consumer
 
 
 FETCH_MAX_WAIT_MS = 250
 """How long the broker may hold an empty fetch."""
+
+REQUEST_TIMEOUT_MS = 40_000
+"""How long a request to a broker may take before the connection counts as dead; Kafka's own default."""
 
 
 class Consumer(aiokafka.Consumer):
@@ -148,8 +157,9 @@ class Consumer(aiokafka.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fence and find the tails before Faust's own handling starts recovery."""
         self._fetched_through.clear()  # where reading stood in another generation says nothing
-        partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
-        await self._host.assigned(partitions, generation_id)
+        if not self.app.should_stop:  # on the way out nobody is fenced any more
+            partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
+            await self._host.assigned(partitions, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -162,16 +172,14 @@ class Consumer(aiokafka.Consumer):
         changelog = [tp for tp in partitions if tp.topic == self._host.changelog_topic]
         found = dict(await super().highwaters(*(set(partitions) - set(changelog))))
         ends = await asyncio.gather(*(self._host.recover(tp.partition) for tp in changelog))
-        return found | {tp: end + 1 for tp, end in zip(changelog, ends, strict=True)}
+        return found | {tp: _still_ours(end, tp) + 1 for tp, end in zip(changelog, ends, strict=True)}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's way to its first read position: for the transactions topic, the offset after the last audited one."""
         found = dict(await super().seek_to_committed())
         for tp in [tp for tp in found if self._is_folded(tp)]:
-            offset = self._host.next_offset(tp.partition)
-            if offset is not None:
-                found[tp] = offset
-                await self._seek(tp, offset)
+            found[tp] = _still_ours(self._host.next_offset(tp.partition), tp)
+            await self._seek(tp, found[tp])
         return found
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -192,6 +200,13 @@ class Consumer(aiokafka.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's stall warnings know records, not chunks; ours are the age of the last fetch and commit."""
+
+
+def _still_ours(offset: int | None, tp: TP) -> int:
+    """Faust takes IllegalStateError during a recovery for what it is: another rebalance has begun, and recovery starts over."""
+    if offset is None:
+        raise IllegalStateError(f"{tp.topic}[{tp.partition}] was taken away")
+    return offset
 
 
 class Transport(aiokafka.Transport):

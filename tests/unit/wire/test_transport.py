@@ -3,6 +3,7 @@
 import faust
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from mode import Service
 
@@ -216,3 +217,13 @@ async def test_the_consumer_reads_committed_records_only_and_the_switch_goes_bac
     assert kafka._isolation_level == "read_committed"
     assert kafka._fetch_max_wait_ms == transport.FETCH_MAX_WAIT_MS
     assert consumer.in_transaction is False
+
+
+async def test_a_partition_taken_away_in_a_recovery_is_what_faust_calls_another_rebalance(consumer):
+    """Faust's recovery starts over at IllegalStateError; a made-up highwater would fail its own consistency check."""
+    consumer._host.last_in_changelog = None
+    with pytest.raises(IllegalStateError, match="taken away"):
+        await consumer.highwaters(CHANGELOG)
+    consumer._host.next, consumer._thread.committed = None, {SOURCE: 500}
+    with pytest.raises(IllegalStateError, match="taken away"):
+        await consumer.seek_to_committed()

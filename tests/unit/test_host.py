@@ -1,0 +1,111 @@
+"""What the transport is told of partitions that come and go; the partition itself is a stand-in for one that loads slowly."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from monitor.errors import BrokerError
+from monitor.host import Partitions
+from monitor.settings import load_settings
+
+
+class Store:
+    def __init__(self):
+        self.adopted = {}
+
+    def adopt(self, partition, accounts, end):
+        self.adopted[partition] = end
+
+    def retain(self, partitions):
+        self.adopted = {number: end for number, end in self.adopted.items() if number in partitions}
+
+
+class Takeover:
+    """Everything is taken at offset 10 of the log, with the changelog at 500; loading waits until it is let go."""
+
+    def __init__(self, let_go):
+        self.let_go = let_go
+
+    def take(self, partition):
+        position = SimpleNamespace(last_offset=9, block_hash=b"h", topic="t")
+        return SimpleNamespace(position=position, changelog_end=500, writer=None)
+
+    def load(self, partition, end):
+        self.let_go.result(30)
+        return {}
+
+
+@pytest.fixture
+def around():
+    import concurrent.futures
+
+    nothing = SimpleNamespace(
+        record_rebalance=lambda *_: None, remove_partition=lambda *_: None, record_recovery=lambda *_: None,
+        note_assigned=lambda *_: None, note_revoked=lambda *_: None, note_recovered=lambda *_: None,
+    )  # fmt: skip
+    let_go, ended = concurrent.futures.Future(), []
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        yield SimpleNamespace(
+            takeover=Takeover(let_go), executor=executor, metrics=nothing, health=nothing, let_go=let_go, ended=ended,
+            clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0,
+        )  # fmt: skip
+        if not let_go.done():
+            let_go.set_result(None)
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def host(around, store):
+    return Partitions(load_settings(environ={}), around, lambda: store)
+
+
+async def test_how_far_the_state_reaches_is_known_before_it_is_loaded_since_faust_asks_then(host, store):
+    await host.assigned([3], 1)
+    assert store.adopted == {3: 500}
+    assert host.next_offset(3) == 10
+
+
+async def test_a_partition_taken_away_while_it_loads_has_no_end_and_no_next_offset(host, around):
+    await host.assigned([3], 1)
+    loading = asyncio.create_task(host.recover(3))
+    await asyncio.sleep(0)
+    await host.revoked([3])
+    around.let_go.set_result(None)
+    assert await loading is None
+    assert host.next_offset(3) is None
+    assert await host.recover(3) is None
+    assert around.ended == []
+
+
+async def test_a_load_beyond_its_time_is_fatal_and_says_which_setting_it_passed(host, around):
+    around.recovery_timeout_s = 0.01
+    await host.assigned([3], 1)
+    with pytest.raises(BrokerError, match="recovery_timeout_s"):
+        await host.recover(3)
+    assert [type(error) for error in around.ended] == [BrokerError]
+
+
+async def test_whatever_goes_wrong_in_a_takeover_is_fatal(host, around):
+    def broken(partition):
+        raise ValueError("anything")
+
+    around.takeover.take = broken
+    with pytest.raises(ValueError, match="anything"):
+        await host.assigned([3], 1)
+    assert [type(error) for error in around.ended] == [ValueError]
+
+
+async def test_a_partition_that_does_not_come_back_is_forgotten(host, around, store):
+    around.let_go.set_result(None)
+    await host.assigned([3, 4], 1)
+    await host.recover(3)
+    await host.revoked([3, 4])
+    await host.assigned([4], 2)
+    assert set(store.adopted) == {4}
+    assert host.numbers == [4]
+    await host.stop()
