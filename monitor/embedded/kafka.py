@@ -59,7 +59,9 @@ def jars() -> Path:
 class EmbeddedKafka:
     """A broker with a life of its own: `start`, `kill`, `pause`, `restart` on the same data, `stop` and forget.
 
-    `settings` are broker settings that go over ours; `port` and `advertised` (HOST:PORT) serve those who put a proxy before it.
+    `settings` are broker settings that go over ours. `port` and `advertised` (HOST:PORT) serve those who put a proxy before it;
+    `doors` those who put several, each with clients of its own: name in capitals -> the HOST:PORT told to who comes in there.
+    `door_ports` says where each of them is; `bootstrap` stays the way past all of them.
     """
 
     def __init__(
@@ -68,14 +70,17 @@ class EmbeddedKafka:
         port: int | None = None,
         advertised: str | None = None,
         heap_mib: int = 512,
+        doors: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = dict(settings or {})
         self._wanted_port = port
         self._advertised = advertised
         self._heap_mib = heap_mib
+        self._doors = dict(doors or {})
         self._directory: Path | None = None
         self._process: Process | None = None
         self.port = 0
+        self.door_ports: dict[str, int] = {}
 
     @property
     def bootstrap(self) -> str:
@@ -170,10 +175,12 @@ class EmbeddedKafka:
         return [str(java), *tuning, "-cp", f"{jars()}/*", main, *arguments]
 
     def _format(self, directory: Path) -> None:
-        broker, controller = (self._wanted_port, *free_ports(1)) if self._wanted_port else free_ports(2)
-        self.port = broker
+        free, controller, *doors = free_ports(2 + len(self._doors))
+        self.port = self._wanted_port or free
+        self.door_ports = dict(zip(self._doors, doors, strict=True))
         properties = directory / "server.properties"
-        settings = _properties(directory / "data", broker, controller, self.bootstrap) | self._settings
+        settings = _properties(directory / "data", self.port, controller, self.bootstrap)
+        settings |= _door_properties(settings, self._doors, self.door_ports) | self._settings
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         self._process = Process(
             self._command("kafka.tools.StorageTool", ["format", "-t", CLUSTER_ID, "-c", str(properties)], 128),
@@ -211,6 +218,18 @@ def _answers(bootstrap: str) -> bool:
         return bool(client.list_topics(timeout=2.0).brokers)
     except KafkaException:
         return False
+
+
+def _door_properties(settings: Mapping[str, str], doors: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    """A listener for each door, beside those in `settings`."""
+    names = ["PLAINTEXT", "CONTROLLER", *doors]
+    return {
+        "listeners": ",".join([settings["listeners"], *(f"{name}://127.0.0.1:{ports[name]}" for name in doors)]),
+        "advertised.listeners": ",".join(
+            [settings["advertised.listeners"], *(f"{name}://{address}" for name, address in doors.items())]
+        ),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
+    }
 
 
 def _properties(data: Path, broker: int, controller: int, advertised: str) -> dict[str, str]:
