@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from monitor.clock import Clock, SystemClock
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
+from monitor.failpoints import Reach, arm
 from monitor.host import Partitions
 from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
@@ -26,6 +27,7 @@ from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
+from monitor.wire.attempts import Attempts
 from monitor.wire.kafka_config import (
     admin_config,
     client_config,
@@ -34,14 +36,18 @@ from monitor.wire.kafka_config import (
     producer_config,
     transaction_timeout_ms,
 )
+from monitor.wire.kafka_log import KafkaLog
 from monitor.wire.start import parse_start
-from monitor.wire.topics import TopicFacts, check_partitions, inspect, plan
+from monitor.wire.topics import TopicFacts, check_compaction, check_partitions, inspect, plan
 from monitor.wire.transactions import TransactionalWriter
 
 log = logging.getLogger(__name__)
 
 LAG_INTERVAL_S = 2.0
 """How often consumer lag is read."""
+
+SOURCE_CHECK_S = 10.0
+"""How often it is asked whether the source topic is still the same one: the client would read on in another without a word."""
 
 NEVER_S = 10 * 86_400.0
 """Seconds; as long as Kafka's protocol can say, about."""
@@ -81,13 +87,14 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     source = _check_topics(settings)[settings.topic_transactions]
     registry = CollectorRegistry()
     metrics, health = Metrics(registry), Health(clock, _limits(settings))
+    reach = arm(settings.failpoints)
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
     metrics.set_breaker("schema_registry", is_open=False)
     deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
     _note_model(deciding.model, health, metrics)
     warm_up(deciding.context)
     around = Surroundings(
-        takeover=_takeover(settings, source, deciding, clock),
+        takeover=_takeover(settings, deciding, clock, reach),
         context=lambda records: deciding.for_run(records, executor),
         executor=executor,
         clock=clock,
@@ -97,6 +104,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         max_run_records=settings.max_run_records,
         max_queue_records=settings.max_queue_records,
         recovery_timeout_s=settings.recovery_timeout_s,
+        reach=reach,
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(
@@ -126,22 +134,28 @@ def _note_model(model: Model | None, health: Health, metrics: Metrics) -> None:
         metrics.set_model(model.version, model.feature_set)
 
 
-def _takeover(settings: Settings, source: TopicFacts, deciding: DecidingContext, clock: Clock) -> Takeover:
+def _takeover(settings: Settings, deciding: DecidingContext, clock: Clock, reach: Reach) -> Takeover:
     return Takeover(
-        config=client_config(settings),
+        log=KafkaLog(client_config(settings)),
         app_id=settings.app_id,
         topic=settings.topic_transactions,
-        topic_id=source.topic_id or "",
         audit_topic=settings.topic_audit,
         changelog_topic=settings.changelog_topic,
         audit_schema_id=deciding.audit_schema_id,
         start=parse_start(settings.start),
         warmup_s=settings.warmup_s,
         writer=lambda name: TransactionalWriter(
-            producer_config(settings), name, settings.commit_timeout_s, transaction_timeout_ms(settings)
+            producer_config(settings),
+            name,
+            settings.commit_timeout_s,
+            transaction_timeout_ms(settings),
+            fence_timeout_s=min(settings.commit_timeout_s, settings.session_timeout_s / 2),
+            reach=reach,
         ),
         versions=deciding.versions,
         clock=clock,
+        attempts=Attempts(client_config(settings), settings.app_id, settings.topic_transactions).note,
+        reach=reach,
     )
 
 
@@ -153,7 +167,10 @@ def _fatal(health: Health, leave: Callable[[int], Any]) -> Callable[[BaseExcepti
         health.note_fatal(str(error))
         log.critical(
             "leaving",
-            extra={"exit_code": code, "error": f"{type(error).__name__}: {error}"},
+            extra={
+                "exit_code": code,
+                "error": "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]),
+            },
             exc_info=None if isinstance(error, MonitorError) else error,
         )
         logging.shutdown()
@@ -169,12 +186,16 @@ def _listen(app: MonitorApp, topic: str, metrics: Metrics) -> None:
     async def decide(stream: Any) -> None:
         """Hand each chunk to the task of its partition, which takes all that waits as one run."""
         async for event in stream.noack().events():
-            await app.host.put(event)
+            app.host.put(event)
 
     @app.timer(LAG_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def measure_lag() -> None:
         for number in app.host.numbers:
             metrics.set_partition(number, **_lag(app, topic, number))
+
+    @app.timer(SOURCE_CHECK_S)  # type: ignore[untyped-decorator]
+    async def check_source() -> None:
+        await app.host.check_source()
 
 
 def _check_topics(settings: Settings) -> dict[str, TopicFacts]:
@@ -185,6 +206,7 @@ def _check_topics(settings: Settings) -> dict[str, TopicFacts]:
             f"topics {', '.join(missing)}: do not exist at {settings.brokers}; `monitor topics create` makes them"
         )
     check_partitions(plan(settings, facts[settings.topic_transactions].partitions), facts)
+    check_compaction(facts[settings.changelog_topic])
     return facts
 
 

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monitor.errors import BrokerError
-from monitor.partition import Partition, Surroundings
+from monitor.errors import BrokerError, GapError, ProtocolError, TopicError
+from monitor.partition import Partition, Surroundings, quarantine_command
 from monitor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ class Partitions:
     def __init__(self, settings: Settings, around: Surroundings, store: Callable[[], Any]) -> None:
         self.source_topic = settings.topic_transactions
         self.changelog_topic = settings.changelog_topic
+        self._commit_timeout_s = settings.commit_timeout_s
         self._around = around
         self._store = store
         self._held: dict[int, Partition] = {}
@@ -90,18 +91,67 @@ class Partitions:
         return None if held is None else held.next_offset
 
     async def stop(self) -> None:
-        """Let every run in flight end, and take up no other."""
+        """Let every run in flight end, however long its commit may take, and take up no other."""
+        await asyncio.gather(*(held.stop(self._commit_timeout_s) for held in self._held.values()))
         await self.revoked(self.numbers)
 
     def fetched(self) -> None:
         """A sign of life of the consumer."""
         self._around.health.note_poll()
 
-    async def put(self, event: Any) -> None:
+    def put(self, event: Any) -> None:
         """Hand a chunk to its partition; one that was fetched in another generation is dropped, and will be read again."""
         partition = self._held.get(event.message.partition)
         if partition is not None and event.message.generation_id == self._generation:
-            await partition.put(event)
+            partition.put(event)
+
+    def has_room(self, partition: int) -> bool:
+        """Whether more may be fetched for a partition; true for one that is not ours, whose chunks are dropped."""
+        held = self._held.get(partition)
+        return held is None or held.room.is_set()
+
+    async def wait_for_room(self, timeout_s: float) -> None:
+        """Until one of the partitions has room again."""
+        waiting = [asyncio.ensure_future(held.room.wait()) for held in self._held.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+
+    async def check_source(self) -> None:
+        """Whether every partition is still of the topic that was audited: one that is made anew or cut is fatal."""
+        loop = asyncio.get_running_loop()
+        for partition in [held for held in self._held.values() if held.is_deciding]:
+            try:
+                await loop.run_in_executor(
+                    self._around.executor, self._around.takeover.check_source, partition.position
+                )
+            except BrokerError as error:
+                if not isinstance(error, TopicError):
+                    log.warning("the source topic is not checked", extra={"error": str(error)})
+                elif self._held.get(partition.number) is partition:
+                    self._around.fatal(error)
+            except GapError as error:
+                if self._held.get(partition.number) is partition:
+                    self._around.fatal(error)
+
+    async def unreadable(self, partitions: Sequence[int], error: Exception) -> None:
+        """The client cannot make records of what it fetched: name the first record that is to blame, and leave."""
+        loop = asyncio.get_running_loop()
+        for number in sorted(set(partitions) & set(self._held)):
+            held = self._held[number]
+            at = await loop.run_in_executor(
+                self._around.executor, self._around.takeover.first_unreadable, number, held.next_offset
+            )
+            if at is not None:
+                self._around.fatal(
+                    ProtocolError(
+                        f"{held.position.topic}[{number}] offset {at}: the Kafka client cannot read this record ({error}); dead-letter it unread: "
+                        f"{quarantine_command(number, at)}"
+                    )
+                )
+                return
+        self._around.fatal(error)
 
     @property
     def numbers(self) -> list[int]:

@@ -6,42 +6,40 @@ between a decision and the acknowledgement of its commit ends the process: the s
 """
 
 import asyncio
+import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from monitor import pipeline
+from monitor.chunk_queue import ChunkQueue, Event
 from monitor.clock import Clock
 from monitor.effects.audit import Position
 from monitor.errors import GapError
+from monitor.failpoints import Reach, pass_by
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.observe.run_figures import RunFigures
 from monitor.stages import Stage
 from monitor.state.accounts import Accounts
 from monitor.takeover import Takeover
-from monitor.wire.records import RawRecord, Run
-from monitor.wire.transport import Chunk
+from monitor.wire.records import RawRecord, Run, size_of
+
+log = logging.getLogger(__name__)
 
 STOP_S = 10.0
 """How long a revocation waits for the run in flight. Longer, and the group waits for us; the next owner's fence settles it."""
 
+CAUTIOUS_AFTER = 3
+"""Takeovers at one position after which runs are of one record, until one more than `max_run_records` of them are behind."""
+
 MAX_RUN_BYTES = 64 << 20
 """Most bytes of records in one run, unless one record alone has more: a producer's queue ends at 1 GiB, and a fetch is bounded as it
-was compressed, so that a few megabytes of the log may hold gigabytes to dead-letter."""
-
-
-class Event(Protocol):
-    """A Faust event that carries a chunk."""
-
-    value: Chunk
-
-    def ack(self) -> bool: ...
+was compressed, so that a few megabytes of the log may hold gigabytes to dead-letter. Also what may wait for a partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,7 @@ class Surroundings:
     max_run_records: int
     max_queue_records: int
     recovery_timeout_s: float = 600.0
+    reach: Reach = pass_by
 
 
 class Partition:
@@ -71,12 +70,9 @@ class Partition:
         self.changelog_end = -1
         self.position: Position
         self._around = around
-        self._queue: deque[Event] = deque()
-        self._queued = 0
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._queue = ChunkQueue(around.max_queue_records, MAX_RUN_BYTES)
         self._stopping = False
+        self._alone_through = -1
         self._task: asyncio.Task[None] | None = None
         self._watermark_ms = 0
         self._recovered = False
@@ -87,14 +83,26 @@ class Partition:
         return self.position.last_offset + 1
 
     @property
+    def room(self) -> asyncio.Event:
+        """Set while more may be fetched: at most `max_queue_records` and `MAX_RUN_BYTES` wait, and one fetch."""
+        return self._queue.room
+
+    @property
     def is_settled(self) -> bool:
         """Whether the accounts are what the position says: loaded, and no run in flight that has changed them."""
         return self._recovered and (self._task is None or self._task.done())
+
+    @property
+    def is_deciding(self) -> bool:
+        """Whether the position is known and moves."""
+        return self._task is not None and not self._stopping
 
     async def take(self, kept: "Partition | None") -> None:
         """Fence, find the tails, and keep the state of `kept` (the same partition, before) if nothing was committed since."""
         taken = await self._in_thread(self._around.takeover.take, self.number)
         self.position, self.changelog_end, self._writer = taken.position, taken.changelog_end, taken.writer
+        if taken.attempts > CAUTIOUS_AFTER:
+            self._alone_through = self.next_offset + self._around.max_run_records
         if kept is not None and kept.is_settled and kept.position.block_hash == self.position.block_hash:
             self.accounts, self._recovered = kept.accounts, True
 
@@ -102,7 +110,9 @@ class Partition:
         """Load the state up to the tail that was found; the offset of the changelog's last record, -1 if it is empty."""
         if not self._recovered:
             began = self._around.clock.monotonic_s()
-            self.accounts = await self._in_thread(self._around.takeover.load, self.number, self.changelog_end)
+            self.accounts = await self._in_thread(
+                self._around.takeover.load, self.number, self.changelog_end, lambda: not self._stopping
+            )
             self._recovered = True
             self._around.metrics.record_recovery(
                 self.number, self._around.clock.monotonic_s() - began, len(self.accounts)
@@ -114,32 +124,27 @@ class Partition:
         if self._task is None:
             self._task = asyncio.create_task(self._decide_all(), name=f"partition {self.number}")
 
-    async def put(self, event: Event) -> None:
-        """Queue a chunk; waits while max_queue_records wait. What is put after `stop` is dropped: it will be read again."""
-        await self._room.wait()
+    def put(self, event: Event) -> None:
+        """Queue a chunk. What is put after `stop` is dropped: it will be read again."""
         if self._stopping:
             return
-        self._queue.append(event)
-        self._queued += len(event.value.records)
-        if self._queued >= self._around.max_queue_records:
-            self._room.clear()
-        self._around.metrics.set_partition(self.number, queue=self._queued)
-        self._wake.set()
+        self._queue.put(event)
+        self._around.metrics.set_partition(self.number, queue=self._queue.records)
 
-    async def stop(self) -> None:
-        """Let the run in flight commit, for `STOP_S` at most, and drop what waits."""
+    async def stop(self, patience_s: float = STOP_S) -> None:
+        """Let the run in flight commit, for `patience_s` at most, and drop what waits."""
         self._stopping = True
         self._queue.clear()
-        self._wake.set()
-        self._room.set()
+        self._queue.filled.set()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=STOP_S)
+            await asyncio.wait([self._task], timeout=patience_s)
+        self._around.reach("revoked")
 
     async def _decide_all(self) -> None:
         try:
             while not self._stopping:
-                await self._wake.wait()
-                self._wake.clear()
+                await self._queue.filled.wait()
+                self._queue.filled.clear()
                 while self._queue and not self._stopping:
                     await self._decide_next()
         except asyncio.CancelledError:
@@ -149,7 +154,8 @@ class Partition:
             self._around.fatal(error)
 
     async def _decide_next(self) -> None:
-        events = self._take_queued()
+        events = self._queue.take(self._around.max_run_records)
+        self._around.metrics.set_partition(self.number, queue=self._queue.records)
         fresh: list[RawRecord] = []
         replayed, last = 0, self.position.last_offset
         for event in events:
@@ -162,25 +168,26 @@ class Partition:
             replayed += known
         if replayed:
             self._around.metrics.record_replayed(replayed)
-        for records in _within_bytes(fresh):
+        for records in self._cut(fresh):
             if self._stopping:
                 return  # nothing of it is acked: what is not committed will be read again
             await self._decide_run(records)
         for event in events:
             event.ack()
+        self._around.reach("run_acked")
 
-    def _take_queued(self) -> list[Event]:
-        """All that waits, as far as one run may hold it: whole chunks, in order, at least one."""
-        events = [self._queue.popleft()]
-        count = len(events[0].value.records)
-        while self._queue and count + len(self._queue[0].value.records) <= self._around.max_run_records:
-            events.append(self._queue.popleft())
-            count += len(events[-1].value.records)
-        self._queued -= count
-        if self._queued < self._around.max_queue_records:
-            self._room.set()
-        self._around.metrics.set_partition(self.number, queue=self._queued)
-        return events
+    def _cut(self, records: list[RawRecord]) -> Iterator[list[RawRecord]]:
+        """The records as runs: within bytes, and one by one where a record is suspected of ending the worker."""
+        alone = sum(record.offset <= self._alone_through for record in records)
+        for record in records[:alone]:
+            log.warning(
+                "a record alone, after %d takeovers at one position; if this worker ends now: %s",
+                CAUTIOUS_AFTER,
+                quarantine_command(self.number, record.offset),
+                extra={"partition": self.number, "offset": record.offset},
+            )
+            yield [record]
+        yield from _within_bytes(records[alone:])
 
     async def _check_gap(self, last: int, first: int, follows: int | None) -> None:
         """A chunk that starts beyond the offset after `last` has lost something, unless the log itself holds nothing in between.
@@ -209,9 +216,18 @@ class Partition:
         watch = _Stopwatch()
         now_ms = around.clock.now_ms()
         run = Run(self.position.topic, self.number, self.position.last_offset, records)
-        decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
+        try:
+            decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
+        except Exception as error:
+            error.add_note(
+                f"deciding {run.topic}[{run.partition}], offsets {records[0].offset} to {run.last_offset}; if restarts end here too: "
+                + quarantine_command(self.number, records[0].offset)
+            )
+            raise
+        around.reach("run_decided")
         await self._in_thread(self._writer.commit, decided.messages)
         watch.lap(Stage.COMMIT)
+        around.reach("run_committed")
         self.position = decided.position
         around.health.note_commit(self.number)
         self._watermark_ms = max(self._watermark_ms, decided.watermark_ms)
@@ -240,13 +256,16 @@ class Partition:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
 
 
+def quarantine_command(partition: int, offset: int) -> str:
+    """What an operator types to dead-letter one record unread."""
+    return f"monitor quarantine --partition {partition} --offset {offset}"
+
+
 def _within_bytes(records: list[RawRecord]) -> Iterator[list[RawRecord]]:
     """The records, cut in front of each that would bring a run beyond `MAX_RUN_BYTES`."""
     start, total = 0, 0
     for at, record in enumerate(records):
-        size = len(record.value or b"") + len(record.key or b"")
-        if record.headers:
-            size += sum(len(name) + len(value or b"") for name, value in record.headers)
+        size = size_of(record)
         total += size
         if total > MAX_RUN_BYTES and at > start:
             yield records[start:at]

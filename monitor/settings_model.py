@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from monitor.failpoints import parse_failpoints
 from monitor.resources import shipped
 from monitor.wire.start import parse_start
 
@@ -143,6 +144,11 @@ class Settings(BaseModel):
         "info", description="Least severe log line written."
     )
     log_format: Literal["json", "text"] = Field("json", description="json: one object a line; text: for people.")
+    failpoints: str = Field(
+        "",
+        examples=["run_committed:kill:20"],
+        description="Tests of crashes only: POINT:ACTION:COUNT, commas between; points are in monitor/failpoints.py.",
+    )
 
     @field_validator("hash_key")
     @classmethod
@@ -171,6 +177,12 @@ class Settings(BaseModel):
     @classmethod
     def _start(cls, value: str) -> str:
         parse_start(value)
+        return value
+
+    @field_validator("failpoints")
+    @classmethod
+    def _failpoints(cls, value: str) -> str:
+        parse_failpoints(value)
         return value
 
     @field_validator("schema_registry_url")

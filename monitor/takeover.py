@@ -6,44 +6,51 @@ fence, since a zombie's open transaction could still commit after the read.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from monitor.clock import Clock
 from monitor.effects.audit import Position, genesis_block, position_of, verify_block
-from monitor.effects.block import read_block
+from monitor.effects.block import Block, read_block
 from monitor.effects.message import Message
 from monitor.errors import GapError, TopicError
+from monitor.failpoints import Reach, pass_by
 from monitor.state.accounts import Accounts
-from monitor.wire import tails
+from monitor.wire.log import Log, Tail, Writer
 from monitor.wire.start import Start, resolve_start
-from monitor.wire.transactions import TransactionalWriter
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A partition as it was found: where decisions stand, the changelog's last record (-1: none), and the only writer."""
+    """A partition as it was found: where decisions stand, the changelog's last record (-1: none), and the only writer.
+
+    `attempts` counts the takeovers at this position, this one included.
+    """
 
     position: Position
     changelog_end: int
-    writer: TransactionalWriter
+    writer: Writer
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """How this worker takes partitions over. `config` is librdkafka's, for reading; `topic_id` the source topic's id at start."""
+    """How this worker takes partitions over.
 
-    config: Mapping[str, Any]
+    `writer` makes the producer of a transactional id; `attempts(partition, next_offset)` counts takeovers (`monitor.wire.attempts`).
+    """
+
+    log: Log
     app_id: str
     topic: str
-    topic_id: str
     audit_topic: str
     changelog_topic: str
     audit_schema_id: int
     start: Start
     warmup_s: int
-    writer: Callable[[str], TransactionalWriter]
+    writer: Callable[[str], Writer]
     versions: Mapping[str, str]
     clock: Clock
+    attempts: Callable[[int, int], int] = lambda _partition, _next_offset: 1
+    reach: Reach = pass_by
 
     def take(self, partition: int) -> Taken:
         """Become the partition's only writer and find where it stands; a new installation gets its genesis block.
@@ -53,51 +60,58 @@ class Takeover:
         """
         writer = self.writer(f"{self.app_id}-{self.topic}-{partition}")
         writer.fence()
-        audit = tails.read_tail(self.config, self.audit_topic, partition)
-        changelog = tails.read_tail(self.config, self.changelog_topic, partition)
-        changelog_end = -1 if changelog is None else changelog.offset
+        self.reach("fenced")
+        topic_id = self.log.topic_id(self.topic)
+        audit = self.log.tail(self.audit_topic, partition)
+        changelog = self.log.tail(self.changelog_topic, partition)
+        self.reach("tails_read")
         if audit is None or audit.value is None:
-            if changelog is not None:
-                raise TopicError(
-                    f"{self.audit_topic}[{partition}] is empty, but {self.changelog_topic}[{partition}] is not: the audit log was "
-                    "lost or renamed; restore it, or delete the changelog topic to begin anew"
-                )
-            return Taken(self._begin(partition, writer), changelog_end, writer)
-        block = read_block(audit.value)
-        verify_block(block, None)
-        position = position_of(block)
-        if changelog is None and block.scored:
-            raise TopicError(
-                f"{self.changelog_topic}[{partition}] is empty, but {self.audit_topic}[{partition}] says that {block.scored} transactions "
-                "were scored in its last block: the state was lost; restore the changelog topic, or begin anew with another app_id"
-            )
-        self._check(position, partition)
-        return Taken(position, changelog_end, writer)
+            self._check_new(partition, changelog)
+            position = self._begin(partition, topic_id, writer)
+        else:
+            block = read_block(audit.value)
+            verify_block(block, None)
+            position = position_of(block)
+            self._check_changelog(block, changelog)
+            self.check_source(position, topic_id)
+            self._check_retention(position)
+        self.reach("taken")
+        attempts = self.attempts(partition, position.last_offset + 1)
+        return Taken(position, -1 if changelog is None else changelog.offset, writer, attempts)
 
-    def load(self, partition: int, changelog_end: int) -> Accounts:
-        """The partition's accounts as of changelog offset `changelog_end`. Raises `BrokerError` and `LayoutError`."""
+    def load(self, partition: int, changelog_end: int, is_wanted: Callable[[], bool] = lambda: True) -> Accounts:
+        """The partition's accounts as of changelog offset `changelog_end`; gives up, with what it has, once it is not wanted.
+
+        Raises `BrokerError` and `LayoutError`.
+        """
         accounts = Accounts()
         if changelog_end >= 0:
-            for batch in tails.read_through(self.config, self.changelog_topic, partition, changelog_end):
-                accounts.load_many([m.key() for m in batch], [m.value() for m in batch])
+            for keys, values in self.log.read_through(self.changelog_topic, partition, changelog_end):
+                if not is_wanted():
+                    break
+                accounts.load_many(keys, values)
+        self.reach("state_loaded")
         return accounts
 
     def begins_at(self, partition: int) -> int:
         """The first offset that the log of transactions still holds. Raises `BrokerError`."""
-        return tails.watermarks(self.config, self.topic, partition)[0]
+        return self.log.watermarks(self.topic, partition)[0]
 
     def first_from(self, partition: int, offset: int) -> int | None:
         """The first committed transaction at or after `offset`, by a fresh read; None at the end. Raises `BrokerError`."""
-        found = tails.first_from(self.config, self.topic, partition, offset)
+        found = self.log.first_from(self.topic, partition, offset)
         return None if found is None else found.offset
 
-    def _begin(self, partition: int, writer: TransactionalWriter) -> Position:
-        log = tails.PartitionLog(self.config, self.topic, partition)
-        start = resolve_start(log, self.start, self.warmup_s, self.clock.now_ms())
+    def first_unreadable(self, partition: int, offset: int) -> int | None:
+        """The first record at or after `offset` that a client cannot make a record of, None if all can be read."""
+        return self.log.first_unreadable(self.topic, partition, offset)
+
+    def _begin(self, partition: int, topic_id: str, writer: Writer) -> Position:
+        start = resolve_start(self.log, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())
         value, position = genesis_block(
             app_id=self.app_id,
             topic=self.topic,
-            topic_id=self.topic_id,
+            topic_id=topic_id,
             partition=partition,
             start=start.read_from,
             alerts_from_offset=start.alerts_from,
@@ -107,21 +121,49 @@ class Takeover:
         writer.commit([Message(self.audit_topic, None, value, partition, [])])
         return position
 
-    def _check(self, position: Position, partition: int) -> None:
-        where = f"{self.topic}[{partition}]"
-        if position.topic != self.topic or position.topic_id != self.topic_id:
+    def check_source(self, position: Position, topic_id: str | None = None) -> None:
+        """Raises `TopicError` unless the topic is the one that was audited, as long as it was then. True for ever, or never again."""
+        where = f"{self.topic}[{position.partition}]"
+        topic_id = self.log.topic_id(self.topic) if topic_id is None else topic_id
+        if position.topic != self.topic or position.topic_id != topic_id:
             raise TopicError(
                 f"{where} is not the topic that was audited: the audit log is of {position.topic} with id {position.topic_id}, this one "
-                f"has id {self.topic_id}. It was re-created: use a new app_id and audit topic, or restore the old topic"
+                f"has id {topic_id}. It was re-created: use a new app_id and audit topic, or restore the old topic"
             )
-        low, end = tails.watermarks(self.config, self.topic, partition)
+        _, end = self.log.watermarks(self.topic, position.partition)
         if end < position.last_offset + 1:
             raise TopicError(
                 f"{where} ends at {end}, but offset {position.last_offset} was decided: the topic was truncated; "
                 "restore it, or use a new app_id and audit topic"
             )
+
+    def _check_retention(self, position: Position) -> None:
+        """Raises `GapError` when the log begins beyond what comes next."""
+        low, where = self.begins_at(position.partition), f"{self.topic}[{position.partition}]"
         if low > position.last_offset + 1:
             raise GapError(
                 f"{where} begins at {low}, but the next undecided offset is {position.last_offset + 1}: retention took "
                 f"{low - position.last_offset - 1} offsets before they were decided; raise retention.ms on {self.topic}"
+            )
+
+    def _check_new(self, partition: int, changelog: Tail | None) -> None:
+        """Whether nothing says that there was an audit log before."""
+        if changelog is not None:
+            raise TopicError(
+                f"{self.audit_topic}[{partition}] is empty, but {self.changelog_topic}[{partition}] is not: the audit log was "
+                "lost or renamed; restore it, or delete the changelog topic to begin anew"
+            )
+        committed = self.log.group_offset(self.app_id, self.topic, partition)
+        if committed:
+            raise TopicError(
+                f"{self.audit_topic}[{partition}] is empty, but group {self.app_id} has decided {self.topic}[{partition}] up to offset {committed}: "
+                "the audit log and the state were lost or renamed; restore them, or begin anew with another app_id (or delete the group)"
+            )
+
+    def _check_changelog(self, block: Block, changelog: Tail | None) -> None:
+        """Whether the changelog still ends with what the last block says."""
+        if changelog is None and block.scored:
+            raise TopicError(
+                f"{self.changelog_topic}[{block.partition}] is empty, but {self.audit_topic}[{block.partition}] says that {block.scored} transactions "
+                "were scored in its last block: the state was lost; restore the changelog topic, or begin anew with another app_id"
             )

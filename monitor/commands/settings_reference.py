@@ -22,6 +22,7 @@ SECTIONS = (
     ("commit_timeout_s", "Time"),
     ("security_protocol", "Security"),
     ("log_level", "Logs"),
+    ("failpoints", "Tests of the product"),
 )
 """The first setting of each section, in the order of the settings."""
 

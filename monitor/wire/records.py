@@ -31,6 +31,15 @@ class Record:
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+def size_of(record: RawRecord) -> int:
+    """Bytes of key, value and headers."""
+    size = len(record.value or b"") + len(record.key or b"")
+    if record.headers:
+        # A header's value may be null in Kafka, whatever the types of a client say.
+        size += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Records of one partition in offset order, none of them decided before.

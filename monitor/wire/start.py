@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
+
+from monitor.wire.log import Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +38,21 @@ class StartOffsets:
     alerts_from: int
 
 
-class Log(Protocol):
-    """One partition of the transactions topic; `monitor.wire.tails.PartitionLog` is one. All of it blocks."""
-
-    def watermarks(self) -> tuple[int, int]:
-        """First offset still in the log, and the offset after the last."""
-        ...
-
-    def first_time_ms(self) -> int | None:
-        """The timestamp of the first record; None for an empty log."""
-        ...
-
-    def offset_at_time(self, time_ms: int) -> int:
-        """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
-        ...
-
-
-def resolve_start(log: Log, start: Start, warmup_s: int, now_ms: int) -> StartOffsets:
+def resolve_start(log: Log, topic: str, partition: int, start: Start, warmup_s: int, now_ms: int) -> StartOffsets:
     """The offsets `start` means now for one partition of a new installation. Raises what `log` does.
 
     The warm-up lies before a start by time or at the latest record, and after a start at the earliest one.
     """
-    low, end = log.watermarks()
+    low, end = log.watermarks(topic, partition)
+
+    def at(time_ms: int) -> int:
+        return log.offset_at_time(topic, partition, time_ms)
+
     if start.kind == "earliest":
-        first_ms = log.first_time_ms() if warmup_s and low < end else None
-        return StartOffsets(low, low if first_ms is None else log.offset_at_time(first_ms + warmup_s * 1000))
+        first = log.first_from(topic, partition, low) if warmup_s and low < end else None
+        return StartOffsets(low, low if first is None else at(first.time_ms + warmup_s * 1000))
     time_ms = now_ms if start.kind == "latest" else start.time_ms
-    alerts_from = end if start.kind == "latest" else log.offset_at_time(time_ms)
+    alerts_from = end if start.kind == "latest" else at(time_ms)
     if not warmup_s:
         return StartOffsets(alerts_from, alerts_from)
-    return StartOffsets(min(log.offset_at_time(time_ms - warmup_s * 1000), alerts_from), alerts_from)
+    return StartOffsets(min(at(time_ms - warmup_s * 1000), alerts_from), alerts_from)

@@ -182,6 +182,16 @@ def check_partitions(planned: Iterable[TopicPlan], facts: Mapping[str, TopicFact
             raise TopicError(mismatch(topic, fact))
 
 
+def check_compaction(changelog: TopicFacts) -> None:
+    """Raises `TopicError` for a changelog from which Kafka would delete accounts by age; unknown configuration passes."""
+    policy = (changelog.config or {}).get("cleanup.policy", "compact")
+    if policy != "compact":
+        raise TopicError(
+            f"topic {changelog.name}: cleanup.policy = {policy} deletes the state of quiet accounts; set it to compact "
+            "(kafka-configs --alter --add-config cleanup.policy=compact), and see whether state was lost already"
+        )
+
+
 def mismatch(topic: TopicPlan, fact: TopicFacts) -> str:
     """The sentence for a partition count unlike that of transactions."""
     return (

@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from monitor.effects.message import Message
 from monitor.errors import CommitError, FencedError
+from monitor.failpoints import Reach, pass_by
 
 _FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
 
@@ -14,13 +15,21 @@ _FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRO
 class TransactionalWriter:
     """Blocking; one thread at a time. After any error the writer is of no further use, and neither is the state of its partition.
 
-    `commit_timeout_s` bounds each call; librdkafka retries what can be retried within it.
+    `commit_timeout_s` bounds a commit, `fence_timeout_s` the fencing; librdkafka retries what can be retried within them.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], transactional_id: str, commit_timeout_s: float, transaction_timeout_ms: int
+        self,
+        config: Mapping[str, Any],
+        transactional_id: str,
+        commit_timeout_s: float,
+        transaction_timeout_ms: int,
+        fence_timeout_s: float | None = None,
+        reach: Reach = pass_by,
     ) -> None:
         self._timeout_s = commit_timeout_s
+        self._fence_timeout_s = commit_timeout_s if fence_timeout_s is None else fence_timeout_s
+        self._reach = reach
         self._id = transactional_id
         self._failed: list[str] = []
         self._producer = Producer(
@@ -39,7 +48,7 @@ class TransactionalWriter:
     def fence(self) -> None:
         """Become the partition's only writer: an older one's open transaction is aborted. Raises `CommitError`."""
         try:
-            self._producer.init_transactions(self._timeout_s)
+            self._producer.init_transactions(self._fence_timeout_s)
         except KafkaException as error:
             raise self._as_error("init_transactions", error) from error
 
@@ -54,6 +63,7 @@ class TransactionalWriter:
                     produce(m.topic, m.value, m.key, on_delivery=failed, headers=headers)
                 else:
                     produce(m.topic, m.value, m.key, m.partition, on_delivery=failed, headers=headers)
+            self._reach("run_produced")
             self._producer.commit_transaction(self._timeout_s)
         except KafkaException as error:
             raise self._as_error("commit_transaction", error) from error
@@ -78,6 +88,6 @@ class TransactionalWriter:
             )
         reason = f"; first failed delivery: {self._failed[0]}" if self._failed else ""
         return CommitError(
-            f"transactional id {self._id}: {call} failed within commit_timeout_s = {self._timeout_s:g}: {cause}{reason}; "
+            f"transactional id {self._id}: {call} failed (commit_timeout_s = {self._timeout_s:g}): {cause}{reason}; "
             "the restart resumes from the audit log"
         )

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import CorruptRecordException, IllegalStateError
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
@@ -29,11 +29,12 @@ from monitor.wire.records import RawRecord
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Records of one fetch of one partition, in offset order. `follows`: the client read on from this offset, so that the log
-    shows nothing between it and the first record; None when that is not known, as around a seek.
+    shows nothing between it and the first record; None when that is not known, as around a seek. `bytes`: of their values.
     """
 
     records: Sequence[RawRecord]
     follows: int | None
+    bytes: int = 0
 
 
 class Host(Protocol):
@@ -59,6 +60,18 @@ class Host(Protocol):
 
     def next_offset(self, partition: int) -> int | None:
         """The first offset of the transactions topic that is not decided; None for a partition that was taken away."""
+        ...
+
+    def has_room(self, partition: int) -> bool:
+        """Whether more may be fetched for the partition."""
+        ...
+
+    async def wait_for_room(self, timeout_s: float) -> None:
+        """Until a partition has room again, or for so long."""
+        ...
+
+    async def unreadable(self, partitions: Sequence[int], error: Exception) -> None:
+        """The client failed on what it fetched for these partitions; ends the process."""
         ...
 
     def fetched(self) -> None:
@@ -87,7 +100,8 @@ class _FoldedRecord:
         last = records[-1]
         self.topic, self.partition = tp.topic, tp.partition
         self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, last.timestamp_type
-        self.key, self.value, self.headers = None, Chunk(records, follows), ()
+        size = sum([len(record.value) for record in records if record.value is not None])
+        self.key, self.value, self.headers = None, Chunk(records, follows, size), ()
         self.checksum, self.serialized_key_size, self.serialized_value_size = None, 0, 0
 
 
@@ -112,6 +126,12 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 FETCH_MAX_WAIT_MS = 250
 """How long the broker may hold an empty fetch."""
 
+UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
+"""What aiokafka raises for a record that it cannot read, again at each fetch."""
+
+CROWDED_FETCH_S = 0.02
+"""How long a fetch may wait while a partition without room is left out of it: that one must not wait for the others."""
+
 REQUEST_TIMEOUT_MS = 40_000
 """How long a request to a broker may take before the connection counts as dead; Kafka's own default."""
 
@@ -133,8 +153,19 @@ class Consumer(aiokafka.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:
+        """What waits in the client for the partitions that have room: a slow partition holds up no other."""
+        active = active_partitions or set()
+        full = {tp for tp in active if self._is_folded(tp) and not self._host.has_room(tp.partition)}
+        if full and full == active:
+            await self._host.wait_for_room(timeout)
+            self._host.fetched()
+            return {}
         before = dict(self._fetched_through)
-        fetched = await super()._getmany(active_partitions, timeout)
+        try:
+            fetched = await super()._getmany(active - full, min(timeout, CROWDED_FETCH_S) if full else timeout)
+        except UNREADABLE as error:
+            await self._host.unreadable([tp.partition for tp in active if self._is_folded(tp)], error)
+            raise
         self._host.fetched()
         return {
             tp: self._fold(tp, records, before.get(tp.partition)) if self._is_folded(tp) else records

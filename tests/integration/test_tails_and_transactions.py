@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 
 from monitor.effects.message import Message
 from monitor.errors import CommitError, FencedError
-from monitor.wire import tails
+from monitor.wire.kafka_log import KafkaLog
 from monitor.wire.start import Start, StartOffsets, resolve_start
 from monitor.wire.transactions import TransactionalWriter
 
@@ -47,7 +47,7 @@ def message(topic, value, partition=0):
 
 
 def test_an_empty_partition_has_no_tail(config, topic):
-    assert tails.read_tail(config, topic, 0) is None
+    assert KafkaLog(config).tail(topic, 0) is None
 
 
 def test_the_tail_is_the_last_committed_record_behind_markers_and_aborted_records(config, topic, topic_prefix, writer):
@@ -57,16 +57,16 @@ def test_the_tail_is_the_last_committed_record_behind_markers_and_aborted_record
     for attempt in range(4):  # more than one step back of aborted records
         abort(config, topic, f"{topic_prefix}-aborting-{attempt}", [b"x" * 10] * 30)
 
-    found = tails.read_tail(config, topic, 0)
+    found = KafkaLog(config).tail(topic, 0)
 
     assert found is not None
     assert (found.offset, found.value) == (1, b"last")
-    assert tails.watermarks(config, topic, 0)[1] > 100
+    assert KafkaLog(config).watermarks(topic, 0)[1] > 100
 
 
 def test_a_partition_of_aborted_records_alone_has_no_tail(config, topic, topic_prefix):
     abort(config, topic, f"{topic_prefix}-a", [b"x"] * 40)
-    assert tails.read_tail(config, topic, 0) is None
+    assert KafkaLog(config).tail(topic, 0) is None
 
 
 def test_reading_through_stops_at_the_record_asked_for(config, topic, writer):
@@ -74,8 +74,8 @@ def test_reading_through_stops_at_the_record_asked_for(config, topic, writer):
     w.fence()
     for start in range(0, 300, 100):
         w.commit([message(topic, b"%d" % i) for i in range(start, start + 100)])
-    last = tails.read_tail(config, topic, 0)
-    values = [m.value() for batch in tails.read_through(config, topic, 0, last.offset) for m in batch]
+    last = KafkaLog(config).tail(topic, 0)
+    values = [value for _, batch in KafkaLog(config).read_through(topic, 0, last.offset) for value in batch]
     assert values == [b"%d" % i for i in range(300)]
 
 
@@ -84,9 +84,9 @@ def test_a_fresh_read_finds_the_first_record_after_a_gap_of_aborted_ones(config,
     w = writer()
     w.fence()
     w.commit([message(topic, b"data")])
-    found = tails.first_from(config, topic, 0, 0)
+    found = KafkaLog(config).first_from(topic, 0, 0)
     assert (found.offset, found.value) == (6, b"data")
-    assert tails.first_from(config, topic, 0, 7) is None
+    assert KafkaLog(config).first_from(topic, 0, 7) is None
 
 
 def test_an_older_writer_is_fenced_by_a_newer_one_and_its_open_work_is_gone(config, topic, writer):
@@ -98,9 +98,9 @@ def test_an_older_writer_is_fenced_by_a_newer_one_and_its_open_work_is_gone(conf
         zombie.commit([message(topic, b"zombie")])
     heir.commit([message(topic, b"heir")])
     values = [
-        m.value()
-        for batch in tails.read_through(config, topic, 0, tails.read_tail(config, topic, 0).offset)
-        for m in batch
+        value
+        for _, batch in KafkaLog(config).read_through(topic, 0, KafkaLog(config).tail(topic, 0).offset)
+        for value in batch
     ]
     assert values == [b"before", b"heir"]
 
@@ -111,7 +111,7 @@ def test_a_record_the_broker_refuses_fails_the_whole_commit(config, make_topics,
     w.fence()
     with pytest.raises(CommitError):
         w.commit([message(topic, b"companion"), Message(small, b"k", os.urandom(50_000), 0, [])])
-    assert tails.read_tail(config, topic, 0) is None
+    assert KafkaLog(config).tail(topic, 0) is None
 
 
 def test_a_new_installation_starts_where_it_is_told(config, topic):
@@ -122,7 +122,7 @@ def test_a_new_installation_starts_where_it_is_told(config, topic):
 
     def start(kind, time_ms=0, warmup_h=0):
         return resolve_start(
-            tails.PartitionLog(config, topic, 0), Start(kind, time_ms), warmup_h * 3600, NOW_MS + 9 * 3_600_000 + 1
+            KafkaLog(config), topic, 0, Start(kind, time_ms), warmup_h * 3600, NOW_MS + 9 * 3_600_000 + 1
         )
 
     assert start("earliest") == StartOffsets(0, 0)

@@ -29,9 +29,9 @@ class Takeover:
 
     def take(self, partition):
         position = SimpleNamespace(last_offset=9, block_hash=b"h", topic="t")
-        return SimpleNamespace(position=position, changelog_end=500, writer=None)
+        return SimpleNamespace(position=position, changelog_end=500, writer=None, attempts=1)
 
-    def load(self, partition, end):
+    def load(self, partition, end, is_wanted):
         self.let_go.result(30)
         return {}
 
@@ -48,7 +48,8 @@ def around():
     with concurrent.futures.ThreadPoolExecutor(4) as executor:
         yield SimpleNamespace(
             takeover=Takeover(let_go), executor=executor, metrics=nothing, health=nothing, let_go=let_go, ended=ended,
-            clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0,
+            clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0, reach=lambda _: None,
+            max_queue_records=100, max_run_records=100,
         )  # fmt: skip
         if not let_go.done():
             let_go.set_result(None)

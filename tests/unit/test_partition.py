@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor import pipeline
 from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
@@ -16,7 +17,7 @@ from monitor.effects.block import read_block
 from monitor.errors import CommitError, GapError
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
-from monitor.partition import Partition, Surroundings
+from monitor.partition import MAX_RUN_BYTES, Partition, Surroundings
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -68,6 +69,7 @@ class Log:
     position: object = None
     reads: int = 0
     loads: int = 0
+    attempts: int = 1
 
     def take(self, partition: int) -> Taken:
         if self.position is None:
@@ -75,9 +77,9 @@ class Log:
                 app_id="app", topic="transactions", topic_id="id", partition=partition, start=0, alerts_from_offset=0,
                 versions={}, schema_id=1,
             )  # fmt: skip
-        return Taken(self.position, -1, self.writer)
+        return Taken(self.position, -1, self.writer, self.attempts)
 
-    def load(self, partition: int, changelog_end: int) -> Accounts:
+    def load(self, partition: int, changelog_end: int, is_wanted) -> Accounts:
         self.loads += 1
         return Accounts()
 
@@ -104,10 +106,10 @@ class Event:
 class Bench:
     """A partition on a log in memory."""
 
-    def __init__(self, context, transactions, executor, **limits: int) -> None:
+    def __init__(self, context, transactions, executor, attempts: int = 1, **limits: int) -> None:
         self.transactions, self.happened, self.fatal = transactions, [], []
         self.writer = Writer(self.happened)
-        self.log = Log(list(range(len(transactions))), self.writer)
+        self.log = Log(list(range(len(transactions))), self.writer, attempts=attempts)
         self.registry, clock = CollectorRegistry(), ManualClock(SPEC.end_ms)
 
         async def decide_with(records):
@@ -198,7 +200,7 @@ async def bench(context, transactions):
 async def test_a_chunk_is_acked_after_its_commit_and_never_before(bench):
     on = await bench()
     for at in range(0, 60, 20):
-        await on.partition.put(on.event(*range(at, at + 20)))
+        on.partition.put(on.event(*range(at, at + 20)))
     await until(lambda: on.acked == [19, 39, 59])
     for offset in on.acked:
         committed = [at for at, (what, last) in enumerate(on.happened) if what == "committed" and last >= offset]
@@ -210,7 +212,7 @@ async def test_a_chunk_is_acked_after_its_commit_and_never_before(bench):
 async def test_nothing_is_acked_while_the_commit_is_in_flight(bench):
     on = await bench()
     on.writer.hold()
-    await on.partition.put(on.event(0, 1, 2))
+    on.partition.put(on.event(0, 1, 2))
     await until(lambda: on.writer.begun == 1)
     assert on.acked == []
     assert on.partition.next_offset == 0
@@ -223,9 +225,9 @@ async def test_nothing_is_acked_while_the_commit_is_in_flight(bench):
 async def test_a_commit_that_fails_is_fatal_and_nothing_is_acked_then_or_later(bench, error):
     on = await bench()
     on.writer.error = error
-    await on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(0, 1))
     await until(lambda: on.fatal)
-    await on.partition.put(on.event(2, 3))
+    on.partition.put(on.event(2, 3))
     await on.partition.stop()
     assert on.fatal == [error]
     assert on.acked == []
@@ -236,7 +238,7 @@ async def test_a_commit_that_fails_is_fatal_and_nothing_is_acked_then_or_later(b
 async def test_state_of_a_failed_run_is_not_kept_for_the_next_generation(bench):
     on = await bench()
     on.writer.error = CommitError("unknown")
-    await on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(0, 1))
     await until(lambda: on.fatal)
     after = Partition(NUMBER, on.around)
     await after.take(on.partition)
@@ -248,10 +250,10 @@ async def test_state_of_a_failed_run_is_not_kept_for_the_next_generation(bench):
 async def test_what_came_while_a_run_was_decided_becomes_one_run(bench):
     on = await bench()
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
     for offset in range(1, 6):
-        await on.partition.put(on.event(offset))
+        on.partition.put(on.event(offset))
     on.writer.may_end.set()
     await until(lambda: len(on.acked) == 6)
     assert on.runs == [[0], [1, 2, 3, 4, 5]]
@@ -261,10 +263,10 @@ async def test_what_came_while_a_run_was_decided_becomes_one_run(bench):
 async def test_a_run_holds_no_more_than_it_may_but_at_least_one_chunk(bench):
     on = await bench(max_run_records=5)
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
     for first, size in ((1, 2), (3, 3), (6, 1), (7, 9), (16, 1)):
-        await on.partition.put(on.event(*range(first, first + size)))
+        on.partition.put(on.event(*range(first, first + size)))
     on.writer.may_end.set()
     await until(lambda: len(on.acked) == 6)
     assert [len(run) for run in on.runs] == [1, 5, 1, 9, 1]
@@ -275,12 +277,12 @@ async def test_a_run_holds_no_more_bytes_than_it_may_but_at_least_one_record(ben
     on = await bench()
     sizes = [len(record.value) + len(record.key) for record in on.transactions]
     monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", sum(sizes[:3]))
-    await on.partition.put(on.event(0, 1, 2, 3, 4))
+    on.partition.put(on.event(0, 1, 2, 3, 4))
     await until(lambda: on.acked == [4])
     assert on.runs[0] == [0, 1, 2]
     assert on.decided == [0, 1, 2, 3, 4]
     monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
-    await on.partition.put(on.event(5, 6))
+    on.partition.put(on.event(5, 6))
     await until(lambda: on.acked == [4, 6])
     assert on.runs[-2:] == [[5], [6]]
     assert [what for what, _ in on.happened][-3:] == ["committed", "committed", "acked"]
@@ -291,7 +293,7 @@ async def test_headers_count_among_the_bytes_of_a_run(bench, monkeypatch):
     monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 10_000)
     event = on.event(0, 1, 2)
     large = [replace(record, headers=[("nothing", None), ("x", b"x" * 9_000)]) for record in event.value.records]
-    await on.partition.put(replace(event, value=Chunk(large, -1)))
+    on.partition.put(replace(event, value=Chunk(large, -1)))
     await until(lambda: on.acked == [2])
     assert on.runs == [[0], [1], [2]]
 
@@ -300,7 +302,7 @@ async def test_stopping_between_the_runs_of_one_chunk_acks_none_of_it(bench, mon
     on = await bench()
     monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
     on.writer.hold()
-    await on.partition.put(on.event(0, 1, 2))
+    on.partition.put(on.event(0, 1, 2))
     await until(lambda: on.writer.begun == 1)
     stopping = asyncio.create_task(on.partition.stop())
     await asyncio.sleep(0)
@@ -314,10 +316,10 @@ async def test_stopping_between_the_runs_of_one_chunk_acks_none_of_it(bench, mon
 
 async def test_records_that_are_audited_already_are_dropped_counted_and_acked(bench):
     on = await bench()
-    await on.partition.put(on.event(0, 1, 2, 3))
+    on.partition.put(on.event(0, 1, 2, 3))
     await until(lambda: on.acked == [3])
-    await on.partition.put(on.event(0, 1))
-    await on.partition.put(on.event(2, 3, 4, 5))
+    on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(2, 3, 4, 5))
     await until(lambda: on.acked == [3, 1, 5])
     assert on.runs == [[0, 1, 2, 3], [4, 5]]
     assert on.count("monitor_transactions_replayed_total") == 4
@@ -326,10 +328,10 @@ async def test_records_that_are_audited_already_are_dropped_counted_and_acked(be
 async def test_a_chunk_that_comes_twice_into_one_run_is_decided_once(bench):
     on = await bench()
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
     for _ in range(2):
-        await on.partition.put(on.event(1, 2, 3))
+        on.partition.put(on.event(1, 2, 3))
     on.writer.may_end.set()
     await until(lambda: on.acked == [0, 3, 3])
     assert on.runs == [[0], [1, 2, 3]]
@@ -338,8 +340,8 @@ async def test_a_chunk_that_comes_twice_into_one_run_is_decided_once(bench):
 
 async def test_a_gap_is_honest_where_the_fetch_went_on_and_the_log_still_holds_the_place(bench):
     on = await bench()
-    await on.partition.put(on.event(0, 1))
-    await on.partition.put(on.event(4, 5, follows=1))
+    on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(4, 5, follows=1))
     await until(lambda: on.acked == [1, 5])
     assert on.log.reads == 0, "nothing had to be read again"
     assert on.count("monitor_gap_checks_total", result="honest") == 1
@@ -348,17 +350,17 @@ async def test_a_gap_is_honest_where_the_fetch_went_on_and_the_log_still_holds_t
 async def test_a_gap_is_honest_where_a_fresh_read_starts_at_the_same_record(bench):
     on = await bench()
     on.log.offsets = [0, 1, 4, 5]
-    await on.partition.put(on.event(0, 1))
-    await on.partition.put(on.event(4, 5, follows=3))
+    on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(4, 5, follows=3))
     await until(lambda: on.acked == [1, 5])
     assert on.log.reads == 1
 
 
 async def test_a_gap_that_a_fresh_read_does_not_have_is_a_loss_and_fatal(bench):
     on = await bench()
-    await on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(0, 1))
     await until(lambda: on.acked == [1])
-    await on.partition.put(on.event(4, 5, follows=3))
+    on.partition.put(on.event(4, 5, follows=3))
     await until(lambda: on.fatal)
     assert isinstance(on.fatal[0], GapError)
     assert "offset 4, expected 2" in str(on.fatal[0])
@@ -370,8 +372,8 @@ async def test_a_gap_that_a_fresh_read_does_not_have_is_a_loss_and_fatal(bench):
 async def test_a_gap_before_the_beginning_of_the_log_is_a_loss_however_the_fetch_went_on(bench):
     on = await bench()
     on.log.begin, on.log.offsets = 4, [4, 5]
-    await on.partition.put(on.event(0, 1))
-    await on.partition.put(on.event(4, 5, follows=1))
+    on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(4, 5, follows=1))
     await until(lambda: on.fatal)
     assert isinstance(on.fatal[0], GapError)
     assert "the log begins at 4" in str(on.fatal[0])
@@ -380,10 +382,10 @@ async def test_a_gap_before_the_beginning_of_the_log_is_a_loss_however_the_fetch
 async def test_a_hole_between_two_chunks_of_one_run_is_a_loss(bench):
     on = await bench()
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
-    await on.partition.put(on.event(1, 2))
-    await on.partition.put(on.event(6, 7, follows=5))  # 3 to 5 were fetched, and got lost on the way
+    on.partition.put(on.event(1, 2))
+    on.partition.put(on.event(6, 7, follows=5))  # 3 to 5 were fetched, and got lost on the way
     on.writer.may_end.set()
     await until(lambda: on.fatal)
     assert isinstance(on.fatal[0], GapError)
@@ -396,7 +398,7 @@ async def test_a_first_chunk_of_which_nobody_knows_what_it_follows_is_looked_up(
     on = await bench()
     event = on.event(5, 6)
     event.value = Chunk(event.value.records, None)
-    await on.partition.put(event)
+    on.partition.put(event)
     await until(lambda: on.fatal)
     assert on.log.reads == 1
     assert isinstance(on.fatal[0], GapError)
@@ -405,9 +407,9 @@ async def test_a_first_chunk_of_which_nobody_knows_what_it_follows_is_looked_up(
 async def test_stopping_lets_the_run_in_flight_commit_and_drops_what_waits(bench):
     on = await bench()
     on.writer.hold()
-    await on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(0, 1))
     await until(lambda: on.writer.begun == 1)
-    await on.partition.put(on.event(2, 3))
+    on.partition.put(on.event(2, 3))
     stopping = asyncio.create_task(on.partition.stop())
     await asyncio.sleep(0)
     assert not stopping.done()
@@ -422,46 +424,68 @@ async def test_stopping_lets_the_run_in_flight_commit_and_drops_what_waits(bench
 async def test_what_is_put_after_the_stop_is_dropped(bench):
     on = await bench()
     await on.partition.stop()
-    await on.partition.put(on.event(0, 1))
+    on.partition.put(on.event(0, 1))
     await asyncio.sleep(0)
     assert on.writer.begun == 0
     assert on.acked == []
 
 
-async def test_putting_waits_while_the_queue_is_full_and_goes_on_afterwards(bench):
+async def test_there_is_no_room_while_as_many_records_wait_as_may(bench):
     on = await bench(max_queue_records=4)
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
-    await on.partition.put(on.event(1, 2, 3))
-    await on.partition.put(on.event(4))  # the queue is full from here
-    third = asyncio.create_task(on.partition.put(on.event(5)))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not third.done()
+    on.partition.put(on.event(1, 2, 3))
+    assert on.partition.room.is_set()
+    on.partition.put(on.event(4))
+    assert not on.partition.room.is_set()
     on.writer.may_end.set()
-    await third
-    await until(lambda: on.acked == [0, 3, 4, 5])
-    assert on.decided == list(range(6))
+    await asyncio.wait_for(on.partition.room.wait(), PATIENCE_S)
+    await until(lambda: on.acked == [0, 3, 4])
 
 
-async def test_who_waits_for_room_is_let_go_when_the_partition_stops(bench):
-    on = await bench(max_queue_records=1)
+async def test_there_is_no_room_while_as_many_bytes_wait_as_a_run_may_hold(bench):
+    on = await bench(max_queue_records=1_000)
     on.writer.hold()
-    await on.partition.put(on.event(0))
+    on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
-    await on.partition.put(on.event(1))
-    waiting = asyncio.create_task(on.partition.put(on.event(2)))
-    stopping = asyncio.create_task(on.partition.stop())
-    await asyncio.wait_for(waiting, PATIENCE_S)
+    event = on.event(1)
+    on.partition.put(replace(event, value=replace(event.value, bytes=MAX_RUN_BYTES)))
+    assert not on.partition.room.is_set()
     on.writer.may_end.set()
-    await stopping
-    assert on.runs == [[0]]
+    await asyncio.wait_for(on.partition.room.wait(), PATIENCE_S)
+
+
+async def test_after_many_takeovers_at_one_position_records_are_decided_one_by_one_and_named(bench, caplog):
+    on = await bench(attempts=4, max_run_records=3)
+    on.partition.put(on.event(0, 1, 2, 3, 4, 5))
+    await until(lambda: on.acked == [5])
+    assert on.runs == [[0], [1], [2], [3], [4, 5]]
+    assert "monitor quarantine --partition 2 --offset 0" in caplog.text
+
+
+async def test_three_takeovers_at_one_position_are_no_reason_for_caution(bench):
+    on = await bench(attempts=3, max_run_records=3)
+    on.partition.put(on.event(0, 1, 2))
+    await until(lambda: on.acked == [2])
+    assert on.runs == [[0, 1, 2]]
+
+
+async def test_a_run_that_cannot_be_decided_is_named_with_the_command_that_helps(bench, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    on = await bench()
+    monkeypatch.setattr(pipeline, "decide_run", fail)
+    on.partition.put(on.event(7, 8, follows=-1))
+    await until(lambda: on.fatal)
+    assert "offsets 7 to 8" in on.fatal[0].__notes__[0]
+    assert "monitor quarantine --partition 2 --offset 7" in on.fatal[0].__notes__[0]
 
 
 async def test_a_partition_that_comes_straight_back_keeps_its_state(bench):
     on = await bench()
-    await on.partition.put(on.event(0, 1, 2))
+    on.partition.put(on.event(0, 1, 2))
     await until(lambda: on.acked == [2])
     await on.partition.stop()
     on.log.position = on.partition.position
@@ -475,7 +499,7 @@ async def test_a_partition_that_comes_straight_back_keeps_its_state(bench):
 
 async def test_state_is_loaded_again_where_somebody_else_has_committed_since(bench):
     on = await bench()
-    await on.partition.put(on.event(0, 1, 2))
+    on.partition.put(on.event(0, 1, 2))
     await until(lambda: on.acked == [2])
     await on.partition.stop()
     on.log.position = replace(on.partition.position, last_offset=9, block_hash=b"x" * 32)

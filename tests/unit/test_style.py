@@ -29,6 +29,7 @@ SHARED = {
     "monitor.kernel_cache",
     "monitor.resources",
     "monitor.stages",
+    "monitor.failpoints",
     "monitor.wire.records",
     "monitor.wire.columns",
     "monitor.wire.framing",
@@ -60,7 +61,14 @@ LAYERS: dict[str, set[str]] = {
     "monitor.warm_up": STAGES | {"monitor.pipeline"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
-    "monitor.partition": {"monitor.pipeline", "monitor.takeover", "monitor.wire", "monitor.observe"}
+    "monitor.chunk_queue": {"monitor.wire.transport"},
+    "monitor.partition": {
+        "monitor.chunk_queue",
+        "monitor.pipeline",
+        "monitor.takeover",
+        "monitor.wire",
+        "monitor.observe",
+    }
     | {"monitor.effects", "monitor.state.accounts"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.deciding": {"monitor.pipeline"} | STAGES | SETTINGS,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.wire.log import Tail
 from monitor.wire.start import Start, StartOffsets, parse_start, resolve_start
 
 LOW = 100
@@ -18,13 +19,13 @@ class Log:
 
     times_ms: list[int]
 
-    def watermarks(self):
+    def watermarks(self, topic, partition):
         return LOW, LOW + len(self.times_ms)
 
-    def first_time_ms(self):
-        return self.times_ms[0] if self.times_ms else None
+    def first_from(self, topic, partition, offset):
+        return Tail(LOW, b"", b"", self.times_ms[0]) if self.times_ms else None
 
-    def offset_at_time(self, time_ms):
+    def offset_at_time(self, topic, partition, time_ms):
         return LOW + next((at for at, each in enumerate(self.times_ms) if each >= time_ms), len(self.times_ms))
 
 
@@ -48,13 +49,13 @@ EVERY_SECOND = Log([second * 1000 for second in range(60)])
     ],
 )
 def test_a_start_means_these_offsets(start, warmup_s, expected):
-    assert resolve_start(EVERY_SECOND, start, warmup_s, now_ms=60_000) == StartOffsets(*expected)
+    assert resolve_start(EVERY_SECOND, "transactions", 0, start, warmup_s, now_ms=60_000) == StartOffsets(*expected)
 
 
 @pytest.mark.parametrize("start", [Start("earliest"), Start("latest"), Start("time", 5)])
 @pytest.mark.parametrize("warmup_s", [0, 60])
 def test_an_empty_log_begins_where_it_will_grow(start, warmup_s):
-    assert resolve_start(Log([]), start, warmup_s, now_ms=10**12) == StartOffsets(LOW, LOW)
+    assert resolve_start(Log([]), "transactions", 0, start, warmup_s, now_ms=10**12) == StartOffsets(LOW, LOW)
 
 
 @given(
@@ -66,7 +67,7 @@ def test_an_empty_log_begins_where_it_will_grow(start, warmup_s):
 )
 def test_a_warm_up_never_alerts_on_what_is_not_read(times, start, warmup_s):
     """Also where timestamps go back: producers set them."""
-    found = resolve_start(Log(times), start, warmup_s, now_ms=10**6)
+    found = resolve_start(Log(times), "transactions", 0, start, warmup_s, now_ms=10**6)
     assert LOW <= found.read_from <= found.alerts_from <= LOW + len(times)
 
 
