@@ -116,6 +116,12 @@ class Installation:
         self.workers.append(worker)
         return worker
 
+    def close(self) -> None:
+        """Kill the workers and remove their directory; the topics stay."""
+        for worker in self.workers:
+            worker.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
     def produce(self, messages: list[tuple[bytes | None, bytes | None]], partition: int | None = None) -> None:
         """Write (key, value) pairs and remember where each landed."""
         producer = Producer(producer_config(self.settings) | {"message.max.bytes": 12 << 20, "linger.ms": 5})
@@ -257,40 +263,43 @@ def _wait_until() -> Callable[..., None]:
     return wait_until
 
 
+def new_installation(bootstrap: str, name: str, partitions: int = 4, **settings: object) -> Installation:
+    """The topics of a fresh installation called `name`, and a directory for its workers; `close` ends it."""
+    directory = Path(tempfile.mkdtemp(prefix="monitor-installation-"))
+    values = {
+        "brokers": bootstrap,
+        "app_id": name,
+        "topic_transactions": f"{name}.transactions",
+        "topic_alerts": f"{name}.alerts",
+        "topic_dlq": f"{name}.dlq",
+        "topic_audit": f"{name}.audit",
+        "topic_labels": f"{name}.labels",
+        "topic_partitions": partitions,
+        "http_bind": "127.0.0.1:0",
+        "session_timeout_s": 6,
+        "heartbeat_s": 1,
+        "data_dir": directory / "data",
+        **settings,
+    }
+    variables = {f"MONITOR_{name.upper()}": str(value) for name, value in values.items()}
+    loaded = load_settings(environ=variables)
+    create_missing(AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}), loaded)
+    return Installation(loaded, dict(os.environ) | variables, directory, partitions)
+
+
 @pytest.fixture
 def install(kafka: EmbeddedKafka, topic_prefix: str) -> Iterator[Callable[..., Installation]]:
     """`install(partitions=4, **settings)` makes the topics of a fresh installation and ends its workers after the test."""
     made: list[Installation] = []
 
     def make(partitions: int = 4, **settings: object) -> Installation:
-        directory = Path(tempfile.mkdtemp(prefix="monitor-installation-"))
-        values = {
-            "brokers": kafka.bootstrap,
-            "app_id": topic_prefix,
-            "topic_transactions": f"{topic_prefix}.transactions",
-            "topic_alerts": f"{topic_prefix}.alerts",
-            "topic_dlq": f"{topic_prefix}.dlq",
-            "topic_audit": f"{topic_prefix}.audit",
-            "topic_labels": f"{topic_prefix}.labels",
-            "topic_partitions": partitions,
-            "http_bind": "127.0.0.1:0",
-            "session_timeout_s": 6,
-            "heartbeat_s": 1,
-            "data_dir": directory / "data",
-            **settings,
-        }
-        variables = {f"MONITOR_{name.upper()}": str(value) for name, value in values.items()}
-        loaded = load_settings(environ=variables)
-        create_missing(AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0}), loaded)
-        installation = Installation(loaded, dict(os.environ) | variables, directory, partitions)
+        installation = new_installation(kafka.bootstrap, topic_prefix, partitions, **settings)
         made.append(installation)
         return installation
 
     yield make
     for installation in made:
-        for worker in installation.workers:
-            worker.kill()
-        shutil.rmtree(installation.directory, ignore_errors=True)
+        installation.close()
 
 
 @pytest.fixture

@@ -74,7 +74,8 @@ class Toxiproxy:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{api}", timeout=20.0)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not listens(api):
-            assert self._process.ended() is None and time.monotonic() < deadline, f"toxiproxy: {self.log()}"
+            assert self._process.ended() is None, f"toxiproxy ended: {self.log()}"
+            assert time.monotonic() < deadline, f"toxiproxy does not listen: {self.log()}"
             time.sleep(0.02)
 
     def log(self) -> str:
