@@ -155,10 +155,10 @@ def transactions_in(url: str) -> int:
     )
 
 
-def pin(pid: int, cpu: int) -> None:
-    """Every thread of the process, and those it starts later from them, on one processor."""
+def pin(pid: int, *cpus: int) -> None:
+    """Every thread of the process, and those it starts later from them, on these processors alone."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cpu})
+        os.sched_setaffinity(int(task.name), set(cpus))
 
 
 def cpu_seconds(pid: int) -> float:
