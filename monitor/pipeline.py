@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
 from monitor.effects.alerts import AlertFacts, Attribution, alert_id, alert_message
 from monitor.effects.audit import Position, build_block
-from monitor.effects.changelog import changelog_messages
+from monitor.effects.changelog import changelog_messages, tail_of
 from monitor.effects.deadletters import DeadLetterTopic, dead_letter
 from monitor.effects.decisions import DECISION, Ids
 from monitor.effects.message import Message
@@ -84,8 +84,8 @@ class Decided:
     """A run of `n` records, decided: the messages to commit, the position after it, and what it amounts to.
 
     `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
-    `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(CATALOGUE)]; `watermark_ms` the run's
-    greatest event time, 0 if nothing was scored.
+    `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(CATALOGUE)]; `watermark_ms` the partition's
+    greatest event time so far, as `position` has it.
     """
 
     messages: list[Message]
@@ -144,7 +144,7 @@ def decide_run(
         outcomes=outcome,
         alert_outcomes=outcome[alerting],
         features=folded.features,
-        watermark_ms=int(event_times[scored].max(initial=0)),
+        watermark_ms=after.watermark_ms,
     )
 
 
@@ -204,19 +204,29 @@ def _effects(
     """All that the run leaves behind, and the position of the log after it."""
     names, run = context.names, draft.run
     touched = np.unique(draft.slots[draft.slots >= 0])
+    changelog = changelog_messages(names.changelog, run.partition, accounts.keys_of(touched), accounts.values(touched))
     block, after = build_block(
         position,
         _decisions(draft, position, context),
         Ids.of(draft.columns),
         alerts=draft.alerting.size,
+        watermark_ms=_watermark_ms(draft, position),
+        changelog_records=len(changelog),
+        changelog_tail=tail_of(changelog),
         versions=context.versions,
         schema_id=context.audit_schema_id,
     )
     messages = _alerts(draft, position, context, now_ms) if draft.alerting.size else []
     messages += _dead_letters(draft, context)
-    messages += changelog_messages(names.changelog, run.partition, accounts.keys_of(touched), accounts.values(touched))
+    messages += changelog
     messages.append(Message(names.audit, None, block, run.partition, []))
     return messages, after
+
+
+def _watermark_ms(draft: _Draft, position: Position) -> int:
+    """The partition's greatest event time of scored records, this run's included."""
+    scored = draft.folded.disposition == Disposition.SCORED
+    return int(draft.columns.longs[cells.EVENT_TIME][scored].max(initial=position.watermark_ms))
 
 
 def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[np.void]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.effects import merkle
 from monitor.effects.block import FORMAT, Block, fields_of, hash_block, write_block
+from monitor.effects.changelog import NO_TAIL
 from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves
 from monitor.errors import ProtocolError
 from monitor.state.dispositions import Disposition
@@ -19,13 +20,20 @@ from monitor.state.dispositions import Disposition
 NO_HASH = bytes(merkle.HASH_BYTES)
 """The previous hash of a genesis block."""
 
+NO_WATERMARK = 0
+"""The watermark of a partition that has scored nothing: admission takes no event time before the year 2000."""
+
 HEADER_ALLOWANCE_BYTES = 4096
 """Allowed for everything in a block but its decisions and ids: names, versions, hashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What the next block of a partition needs of the one before."""
+    """What the next block of a partition needs of the one before.
+
+    `watermark_ms` is the greatest event time scored so far (`NO_WATERMARK`: none), `changelog_tail` the digest of the last
+    changelog message with a value (`NO_TAIL`: none).
+    """
 
     app_id: str
     topic: str
@@ -34,6 +42,8 @@ class Position:
     height: int
     last_offset: int
     alerts_from_offset: int
+    watermark_ms: int
+    changelog_tail: bytes
     block_hash: bytes
 
 
@@ -54,8 +64,10 @@ def genesis_block(
     schema_id: int,
 ) -> tuple[bytes, Position]:
     """The first block of a partition: height 0, no records, reading begins at offset `start`. `(Kafka value, position after it)`."""
-    before = Position(app_id, topic, topic_id, partition, -1, start - 1, alerts_from_offset, NO_HASH)
-    return _seal(before, np.zeros(0, DECISION), b"", [], 0, start - 1, versions, schema_id)
+    before = Position(
+        app_id, topic, topic_id, partition, -1, start - 1, alerts_from_offset, NO_WATERMARK, NO_TAIL, NO_HASH
+    )
+    return _seal(before, np.zeros(0, DECISION), b"", [], _Effects(0, NO_WATERMARK, 0, None), versions, schema_id)
 
 
 def build_block(
@@ -64,22 +76,27 @@ def build_block(
     ids: Ids,
     *,
     alerts: int,
+    watermark_ms: int,
+    changelog_records: int,
+    changelog_tail: bytes | None,
     versions: Mapping[str, str],
     schema_id: int,
 ) -> tuple[bytes, Position]:
     """The block of a run: `(Kafka value, position after it)`.
 
     `decisions` is `DECISION`[records], in offset order, duplicates and dead letters included; `id_length` is filled in here from
-    `ids`. `alerts` is how many alerts the run sends. The block ends at the last decision's offset. Raises `ProtocolError` when offsets do
-    not ascend beyond `position.last_offset`, or counts contradict each other.
+    `ids`. `alerts` is how many alerts the run sends, `watermark_ms` the partition's watermark after it, `changelog_records` how many
+    changelog messages it writes, and `changelog_tail` the digest of the last of them with a value (`changelog_tail()`; None: it
+    wrote none, and the position's stands). The block ends at the last decision's offset. Raises `ProtocolError` when
+    offsets do not ascend beyond `position.last_offset`, the watermark falls, or counts contradict each other.
     """
     if not len(decisions) == len(ids.starts) == len(ids.lengths) or not len(decisions):
         raise ProtocolError(
             f"audit block: {len(decisions)} decisions for {len(ids.starts)} ids; one each, at least one"
         )
     filled, texts, leaf_entries = leaves(decisions, ids)
-    last = int(filled["offset"][-1])
-    return _seal(position, filled, texts, leaf_entries, alerts, last, versions, schema_id)
+    effects = _Effects(alerts, watermark_ms, changelog_records, changelog_tail)
+    return _seal(position, filled, texts, leaf_entries, effects, versions, schema_id)
 
 
 def position_of(block: Block) -> Position:
@@ -99,13 +116,22 @@ def verify_block(block: Block, previous: Position | None) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Effects:
+    """What a run leaves behind beside its decisions; `changelog_tail` is None when it wrote no changelog record with a value."""
+
+    alerts: int
+    watermark_ms: int
+    changelog_records: int
+    changelog_tail: bytes | None
+
+
 def _seal(  # a block is all of these
     before: Position,
     decisions: NDArray[np.void],
     transaction_ids: bytes,
     leaf_entries: list[bytes],
-    alerts: int,
-    last_offset: int,
+    effects: _Effects,
     versions: Mapping[str, str],
     schema_id: int,
 ) -> tuple[bytes, Position]:
@@ -118,13 +144,16 @@ def _seal(  # a block is all of these
         "partition": before.partition,
         "height": before.height + 1,
         "first_offset": before.last_offset + 1,
-        "last_offset": last_offset,
+        "last_offset": int(decisions["offset"][-1]) if len(decisions) else before.last_offset,
         "alerts_from_offset": before.alerts_from_offset,
         "records": len(decisions),
         "scored": scored,
         "duplicates": duplicates,
         "dead_letters": dead_letters,
-        "alerts": alerts,
+        "alerts": effects.alerts,
+        "watermark_ms": effects.watermark_ms,
+        "changelog_records": effects.changelog_records,
+        "changelog_tail": before.changelog_tail if effects.changelog_tail is None else effects.changelog_tail,
         "versions": versions,
         "decisions": decisions.tobytes(),
         "transaction_ids": transaction_ids,
@@ -132,7 +161,7 @@ def _seal(  # a block is all of these
         "previous_hash": before.block_hash,
     }
     fields["block_hash"] = hash_block(fields)
-    for problem in _content_problems(fields, decisions):
+    for problem in (*_content_problems(fields, decisions), *_progress_problems(fields, before)):
         raise ProtocolError(f"audit block {before.height + 1} of {before.topic}[{before.partition}]: {problem}")
     after = Position(**{name: fields[name] for name in Position.__slots__})
     return write_block(fields, schema_id), after
@@ -181,6 +210,31 @@ def _content_problems(fields: Mapping[str, Any], decisions: NDArray[np.void]) ->
         yield f"last_offset is {last}; without records it is first_offset - 1 = {first - 1}"
     if fields["height"] == 0 and fields["previous_hash"] != NO_HASH:
         yield f"previous_hash is {fields['previous_hash'].hex()} in a genesis block"
+    yield from _state_problems(fields, counts)
+
+
+def _state_problems(fields: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[str]:
+    """What the block says of the state and its own counts contradict each other."""
+    written, tail, watermark = fields["changelog_records"], fields["changelog_tail"], fields["watermark_ms"]
+    if written < 0 or (counts["scored"] and not written):
+        yield f"changelog_records is {written}, with {counts['scored']} scored: each of them changes an account"
+    if len(tail) != len(NO_TAIL):
+        yield f"changelog_tail has {len(tail)} bytes, not {len(NO_TAIL)}"
+    if watermark < NO_WATERMARK or (counts["scored"] and watermark == NO_WATERMARK):
+        yield f"watermark_ms is {watermark}, with {counts['scored']} scored"
+    if fields["height"] == 0 and (written, tail, watermark) != (0, NO_TAIL, NO_WATERMARK):
+        yield f"a genesis block has no state, this one has {written} changelog records, tail {tail.hex()}, watermark {watermark}"
+
+
+def _progress_problems(fields: Mapping[str, Any], previous: Position) -> Iterator[str]:
+    """What of the state cannot follow `previous`."""
+    if fields["watermark_ms"] < previous.watermark_ms:
+        yield f"watermark_ms is {fields['watermark_ms']}, below the {previous.watermark_ms} of the block before: it never falls"
+    if not fields["changelog_records"] and fields["changelog_tail"] != previous.changelog_tail:
+        yield (
+            f"changelog_tail is {fields['changelog_tail'].hex()}; without changelog records it is that of the block before, "
+            f"{previous.changelog_tail.hex()}"
+        )
 
 
 def _chain_problems(block: Block, previous: Position) -> Iterator[str]:
@@ -197,3 +251,4 @@ def _chain_problems(block: Block, previous: Position) -> Iterator[str]:
     for name, value in expected.items():
         if getattr(block, name) != value:
             yield f"{name} is {getattr(block, name)!r}, the block before makes it {value!r}"
+    yield from _progress_problems(fields_of(block), previous)

@@ -49,6 +49,9 @@ class Block:
     duplicates: int
     dead_letters: int
     alerts: int
+    watermark_ms: int
+    changelog_records: int
+    changelog_tail: bytes
     versions: Mapping[str, str]
     decisions: NDArray[np.void]
     transaction_ids: bytes

@@ -49,7 +49,7 @@ def block(partition: int, *kinds: Disposition, alerts: int = 0) -> bytes:
     decisions = np.zeros(n, DECISION)
     decisions["offset"], decisions["disposition"] = np.arange(n), kinds
     ids = Ids(np.zeros(0, np.uint8), np.zeros(n, np.int64), np.full(n, -1, np.int32))
-    return build_block(position, decisions, ids, alerts=alerts, versions={}, schema_id=1)[0]
+    return build_block(position, decisions, ids, alerts=alerts, watermark_ms=1, changelog_records=n, changelog_tail=bytes(32), versions={}, schema_id=1)[0]  # fmt: skip
 
 
 def test_blocks_add_up_over_partitions():

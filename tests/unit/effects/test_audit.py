@@ -21,6 +21,7 @@ from monitor.effects.audit import (
     verify_block,
 )
 from monitor.effects.block import fields_of, hash_block, read_block, write_block
+from monitor.effects.changelog import NO_TAIL, changelog_tail
 from monitor.effects.decisions import DECISION, Ids
 from monitor.errors import ProtocolError
 from monitor.resources import shipped
@@ -55,9 +56,20 @@ def decisions(offsets=(100, 101, 105, 106, 110), dispositions=(0, 2, 0, 0, 1), s
     return made
 
 
-def build(position=START, made=None, texts=TEXTS, alerts=1, versions=VERSIONS):
+TAIL = changelog_tail(b"a", b"state")
+
+
+def build(position=START, made=None, texts=TEXTS, alerts=1, versions=VERSIONS, watermark_ms=None, written=2, tail=TAIL):
     return build_block(
-        position, decisions() if made is None else made, ids_of(texts), alerts=alerts, versions=versions, schema_id=7
+        position,
+        decisions() if made is None else made,
+        ids_of(texts),
+        alerts=alerts,
+        watermark_ms=max(position.watermark_ms, 1000) if watermark_ms is None else watermark_ms,
+        changelog_records=written,
+        changelog_tail=tail,
+        versions=versions,
+        schema_id=7,
     )
 
 
@@ -77,7 +89,7 @@ def test_a_genesis_block_covers_nothing_and_fixes_the_start():
     assert (block.height, block.records, block.first_offset, block.last_offset) == (0, 0, 100, 99)
     assert (block.previous_hash, block.merkle_root) == (bytes(32), sha256(b"").digest())
     assert position_of(block) == START
-    assert position_of(block) == Position("app", "transactions", "Zk3", 3, 0, 99, 120, block.block_hash)
+    assert position_of(block) == Position("app", "transactions", "Zk3", 3, 0, 99, 120, 0, bytes(32), block.block_hash)
 
 
 def test_a_start_at_the_first_offset_is_a_start():
@@ -122,7 +134,8 @@ def test_the_hashes_are_those_of_the_documentation():
         return long(len(string.encode())) + string.encode()
 
     header = long(1) + text("app") + text("transactions") + text("Zk3") + long(3)
-    header += b"".join(long(number) for number in (1, 100, 110, 120, 5, 3, 1, 1, 1))
+    header += b"".join(long(number) for number in (1, 100, 110, 120, 5, 3, 1, 1, 1, 1000, 2))
+    header += long(32) + TAIL
     header += long(len(VERSIONS)) + b"".join(text(key) + text(VERSIONS[key]) for key in sorted(VERSIONS)) + long(0)
     assert BLOCK.block_hash == sha256(b"\x02" + START.block_hash + header + BLOCK.merkle_root).digest()
 
@@ -158,6 +171,11 @@ def test_a_block_by_itself_can_be_verified_without_the_one_before():
         ({"made": decisions(dispositions=(0, 0, 3, 0, 0))}, "unknown disposition"),
         ({"alerts": 4}, "alerts is 4, with 3 scored"),
         ({"alerts": -1}, "alerts is -1"),
+        ({"written": -1}, "changelog_records is -1"),
+        ({"written": 0, "tail": None}, "changelog_records is 0, with 3 scored"),
+        ({"tail": b"short"}, "changelog_tail has 5 bytes"),
+        ({"watermark_ms": 0}, "watermark_ms is 0, with 3 scored"),
+        ({"position": AFTER, "made": decisions(range(111, 116)), "watermark_ms": 999}, "it never falls"),
         ({"texts": TEXTS[:4]}, "5 decisions for 4 ids"),
         ({"made": np.zeros(0, DECISION), "texts": []}, "at least one"),
     ],
@@ -191,6 +209,9 @@ def test_a_block_that_contradicts_itself_is_never_built(changes, words):
         ({"first_offset": 99}, "first_offset is 99"),
         ({"alerts_from_offset": 0}, "alerts_from_offset is 0"),
         ({"previous_hash": bytes(32)}, "previous_hash is"),
+        ({"watermark_ms": -1}, "watermark_ms is -1"),
+        ({"changelog_records": 0}, "changelog_records is 0"),
+        ({"changelog_tail": b""}, "changelog_tail has 0 bytes"),
     ],
 )
 def test_a_forged_field_is_named_even_when_the_block_hash_fits(change, words):
@@ -214,6 +235,40 @@ def test_other_versions_are_found_by_the_block_hash():
 def test_a_genesis_block_has_nothing_before_it():
     fields = {**fields_of(read_block(GENESIS)), "previous_hash": b"x" * 32}
     with pytest.raises(ProtocolError, match="previous_hash"):
+        verify_block(read_block(write_block({**fields, "block_hash": hash_block(fields)}, 7)), None)
+
+
+REJECTS = decisions(range(111, 116), dispositions=(2, 2, 2, 2, 2))
+
+
+def test_a_run_that_changes_no_account_inherits_watermark_and_tail():
+    value, after = build(AFTER, REJECTS, alerts=0, written=0, tail=None)
+    block = read_block(value)
+    verify_block(block, AFTER)
+    assert (block.watermark_ms, block.changelog_records, block.changelog_tail) == (1000, 0, TAIL)
+    assert (after.watermark_ms, after.changelog_tail) == (1000, TAIL)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"watermark_ms": 999}, "watermark_ms is 999, below the 1000"),
+        ({"changelog_tail": NO_TAIL}, "without changelog records it is that of the block before"),
+    ],
+)
+def test_a_watermark_that_falls_or_a_tail_out_of_nowhere_breaks_the_chain(change, words):
+    value, _ = build(AFTER, REJECTS, alerts=0, written=0, tail=None)
+    fields = {**fields_of(read_block(value)), **change}
+    block = read_block(write_block({**fields, "block_hash": hash_block(fields)}, 7))
+    verify_block(block, None)
+    with pytest.raises(ProtocolError, match=words):
+        verify_block(block, AFTER)
+
+
+@pytest.mark.parametrize("change", [{"watermark_ms": 5}, {"changelog_records": 1}, {"changelog_tail": TAIL}])
+def test_a_genesis_block_has_no_state(change):
+    fields = {**fields_of(read_block(GENESIS)), **change}
+    with pytest.raises(ProtocolError, match="a genesis block has no state"):
         verify_block(read_block(write_block({**fields, "block_hash": hash_block(fields)}, 7)), None)
 
 
