@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monitor.errors import BrokerError, GapError, ProtocolError, TopicError
-from monitor.partition import Partition, Surroundings, quarantine_command
+from monitor.errors import BrokerError, TopicError
+from monitor.partition import Partition, Surroundings
 from monitor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ class Partitions:
     def __init__(self, settings: Settings, around: Surroundings, store: Callable[[], Any]) -> None:
         self.source_topic = settings.topic_transactions
         self.changelog_topic = settings.changelog_topic
+        self._max_chunk_records = min(settings.max_chunk_records, settings.max_run_records)
         self._commit_timeout_s = settings.commit_timeout_s
         self._around = around
         self._store = store
@@ -131,27 +132,18 @@ class Partitions:
                     log.warning("the source topic is not checked", extra={"error": str(error)})
                 elif self._held.get(partition.number) is partition:
                     self._around.fatal(error)
-            except GapError as error:
-                if self._held.get(partition.number) is partition:
-                    self._around.fatal(error)
 
-    async def unreadable(self, partitions: Sequence[int], error: Exception) -> None:
-        """The client cannot make records of what it fetched: name the first record that is to blame, and leave."""
-        loop = asyncio.get_running_loop()
-        for number in sorted(set(partitions) & set(self._held)):
-            held = self._held[number]
-            at = await loop.run_in_executor(
-                self._around.executor, self._around.takeover.first_unreadable, number, held.next_offset
+    async def read_unreadable(self, partition: int, offset: int) -> list[Any]:
+        """Records that the transport's client fails on, by librdkafka, without the headers that are to blame; see the transport."""
+        records: list[Any] = await asyncio.get_running_loop().run_in_executor(
+            self._around.executor, self._around.takeover.read_unreadable, partition, offset, self._max_chunk_records
+        )
+        if records:
+            log.warning(
+                "records with unreadable headers are decided without them",
+                extra={"partition": partition, "from_offset": offset},
             )
-            if at is not None:
-                self._around.fatal(
-                    ProtocolError(
-                        f"{held.position.topic}[{number}] offset {at}: the Kafka client cannot read this record ({error}); dead-letter it unread: "
-                        f"{quarantine_command(number, at)}"
-                    )
-                )
-                return
-        self._around.fatal(error)
+        return records
 
     @property
     def numbers(self) -> list[int]:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from monitor.clock import Clock
 from monitor.effects.audit import Position, genesis_block, position_of, verify_block
 from monitor.effects.block import Block, read_block
+from monitor.effects.changelog import NO_TAIL, changelog_tail
 from monitor.effects.message import Message
 from monitor.errors import GapError, TopicError
 from monitor.failpoints import Reach, pass_by
 from monitor.state.accounts import Accounts
 from monitor.wire.log import Log, Tail, Writer
+from monitor.wire.records import Record
 from monitor.wire.start import Start, resolve_start
 
 
@@ -102,9 +104,9 @@ class Takeover:
         found = self.log.first_from(self.topic, partition, offset)
         return None if found is None else found.offset
 
-    def first_unreadable(self, partition: int, offset: int) -> int | None:
-        """The first record at or after `offset` that a client cannot make a record of, None if all can be read."""
-        return self.log.first_unreadable(self.topic, partition, offset)
+    def read_unreadable(self, partition: int, offset: int, limit: int) -> list[Record]:
+        """At most `limit` records from `offset` on, if one of them has headers that are no text; else none. Raises `BrokerError`."""
+        return self.log.read_unreadable(self.topic, partition, offset, limit)
 
     def _begin(self, partition: int, topic_id: str, writer: Writer) -> Position:
         start = resolve_start(self.log, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())
@@ -161,9 +163,15 @@ class Takeover:
             )
 
     def _check_changelog(self, block: Block, changelog: Tail | None) -> None:
-        """Whether the changelog still ends with what the last block says."""
-        if changelog is None and block.scored:
-            raise TopicError(
-                f"{self.changelog_topic}[{block.partition}] is empty, but {self.audit_topic}[{block.partition}] says that {block.scored} transactions "
-                "were scored in its last block: the state was lost; restore the changelog topic, or begin anew with another app_id"
-            )
+        """Whether the changelog ends with what the last block says. A tombstone at its end says nothing: none of ours stands there."""
+        if changelog is not None and changelog.value is None:
+            return
+        found = NO_TAIL if changelog is None else changelog_tail(changelog.key or b"", changelog.value or b"")
+        if found == block.changelog_tail:
+            return
+        where, audit = f"{self.changelog_topic}[{block.partition}]", f"{self.audit_topic}[{block.partition}]"
+        ends = "is empty" if changelog is None else f"ends at offset {changelog.offset} with {changelog.key!r}"
+        raise TopicError(
+            f"{where} {ends}, which is not what block {block.height} of {audit} was committed with: the end of the state was lost, or "
+            "something else writes to it; restore the topic, or begin anew with another app_id"
+        )

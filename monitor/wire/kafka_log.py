@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
+from operator import methodcaller
 from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -10,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from monitor.errors import BrokerError, TopicError
 from monitor.wire.log import Tail
+from monitor.wire.records import Record
 from monitor.wire.topics import inspect
 
 Config = Mapping[str, Any]
@@ -88,16 +91,20 @@ class KafkaLog:
                 return _tail(message)
             return None
 
-    def first_unreadable(self, topic: str, partition: int, offset: int) -> int | None:
-        """The first record at or after `offset` whose headers are not text, None if there is none before the end."""
+    def read_unreadable(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """At most `limit` records from `offset` on if the name of a header among them is not UTF-8, which then has none; else none."""
         with _reader(self._config) as consumer:
             consumer.assign([TopicPartition(topic, partition, offset)])
-            for message in _until_end(consumer, topic, partition):
+            records, to_blame = [], 0
+            for message in islice(_until_end(consumer, topic, partition), limit):
                 try:
-                    message.headers()
-                except UnicodeDecodeError:
-                    return int(message.offset())
-            return None
+                    headers = _headers(message) or ()
+                except (UnicodeDecodeError, SystemError):
+                    headers, to_blame = (), to_blame + 1
+                records.append(
+                    Record(message.offset(), message.key(), message.value(), message.timestamp()[1], tuple(headers))
+                )
+            return records if to_blame else []
 
     def group_offset(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that a consumer group has committed; None for none. Raises `BrokerError`."""
@@ -153,6 +160,11 @@ def _reader(config: Config) -> Iterator[Consumer]:
         yield consumer
     finally:
         consumer.close()
+
+
+_headers = methodcaller("headers")
+"""librdkafka's binding returns what it has with the exception still set. A plain call of a method is inlined by Python once it is warm,
+and then does not look for that; a call from C always does, and raises SystemError."""
 
 
 def _tail(message: Any) -> Tail:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.effects.message import Message
+from monitor.wire.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Log(Protocol):
         """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
         ...
 
-    def first_unreadable(self, topic: str, partition: int, offset: int) -> int | None:
-        """The first record at or after `offset` that a client cannot read, such as one with a header whose name is not UTF-8."""
+    def read_unreadable(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """At most `limit` records from `offset` on if the name of a header among them is not UTF-8, which then has none; else none."""
         ...
 
     def group_offset(self, group: str, topic: str, partition: int) -> int | None:

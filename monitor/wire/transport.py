@@ -70,8 +70,11 @@ class Host(Protocol):
         """Until a partition has room again, or for so long."""
         ...
 
-    async def unreadable(self, partitions: Sequence[int], error: Exception) -> None:
-        """The client failed on what it fetched for these partitions; ends the process."""
+    async def read_unreadable(self, partition: int, offset: int) -> list[Any]:
+        """The partition's records from `offset` on, as many as a chunk may hold, by another client than the one that failed on them.
+
+        Empty when no record among them is to blame.
+        """
         ...
 
     def fetched(self) -> None:
@@ -99,7 +102,7 @@ class _FoldedRecord:
     def __init__(self, tp: TP, records: Sequence[Any], follows: int | None) -> None:
         last = records[-1]
         self.topic, self.partition = tp.topic, tp.partition
-        self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, last.timestamp_type
+        self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, 0
         size = sum([len(record.value) for record in records if record.value is not None])
         self.key, self.value, self.headers = None, Chunk(records, follows, size), ()
         self.checksum, self.serialized_key_size, self.serialized_value_size = None, 0, 0
@@ -129,6 +132,9 @@ FETCH_MAX_WAIT_MS = 250
 UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
 """What aiokafka raises for a record that it cannot read, again at each fetch."""
 
+UNREADABLE_AT_MOST = 3
+"""Failures in a row, with nothing in the log to blame, before the worker leaves."""
+
 CROWDED_FETCH_S = 0.02
 """How long a fetch may wait while a partition without room is left out of it: that one must not wait for the others."""
 
@@ -145,6 +151,7 @@ class Consumer(aiokafka.Consumer):
         super().__init__(*args, **kwargs)
         self._host: Host = self.app.host
         self._fetched_through: dict[int, int] = {}
+        self._unreadable_in_a_row = 0
 
     def _is_folded(self, tp: TP) -> bool:
         return bool(tp.topic == self._host.source_topic)
@@ -164,13 +171,33 @@ class Consumer(aiokafka.Consumer):
         try:
             fetched = await super()._getmany(active - full, min(timeout, CROWDED_FETCH_S) if full else timeout)
         except UNREADABLE as error:
-            await self._host.unreadable([tp.partition for tp in active if self._is_folded(tp)], error)
-            raise
+            return await self._read_aside(sorted(tp for tp in active - full if self._is_folded(tp)), error)
         self._host.fetched()
+        self._unreadable_in_a_row = 0
         return {
             tp: self._fold(tp, records, before.get(tp.partition)) if self._is_folded(tp) else records
             for tp, records in fetched.items()
         }
+
+    async def _read_aside(self, partitions: Sequence[TP], error: Exception) -> Mapping[TP, list[Any]]:
+        """What aiokafka cannot make records of, by another client. Whatever it had drained of other partitions is lost: all seek back."""
+        self._unreadable_in_a_row += 1
+        if self._unreadable_in_a_row > UNREADABLE_AT_MOST:
+            raise error
+        found: dict[TP, list[Any]] = {}
+        for tp in partitions:
+            through = self._fetched_through.get(tp.partition)
+            start = self._host.next_offset(tp.partition) if through is None else through + 1
+            if start is None:
+                continue  # taken away meanwhile
+            records = await self._host.read_unreadable(tp.partition, start)
+            if records:
+                found[tp] = self._fold(tp, records, through)
+                start = records[-1].offset + 1
+            await self._seek(tp, start)
+        if found:
+            self._unreadable_in_a_row = 0
+        return found
 
     def _fold(self, tp: TP, records: list[Any], before: int | None) -> list[Any]:
         """One record of all. Where a seek came between, whether they were read before or after it is not known."""
