@@ -25,8 +25,8 @@ check: $(INSTALLED)  ## ruff and mypy; ARGS are paths
 bench: $(INSTALLED)  ## what each stage costs on this machine
 	$(RUN) -m benchmarks $(ARGS)
 
-chaos: $(INSTALLED)  ## kill, freeze and cut off what the monitor depends on
-	$(VENV)/bin/pytest tests/chaos $(ARGS)
+chaos: $(INSTALLED)  ## kill, freeze, starve and cut off two workers and their broker; ARGS="--kills 200 --each 30 ..." for longer
+	$(RUN) -m tests.chaos $(ARGS)
 
 simulate: $(INSTALLED)  ## seeded histories of crashes against the protocol
 	$(RUN) tests/simulation $(ARGS)

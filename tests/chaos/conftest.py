@@ -1,0 +1,64 @@
+"""The ground of the chaos tests, and `endure`: faults on an installation of a test's own, and what the checker says after them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from monitor.embedded.kafka import available
+from tests.chaos import proxy
+from tests.chaos.campaign import Campaign, Round
+from tests.chaos.disk import mountable
+from tests.chaos.stage import Ground, Stage
+from tests.chaos.verdict import reconcile, violations
+
+SEED = 5
+DISK_MIB = 2_048
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    """A broker that may be killed and starved, with a proxied way to it for each of three workers where that can be had."""
+    can = available()
+    if not can:
+        pytest.skip(f"NO REAL KAFKA: {can.why}")
+    made = Ground(3, proxied=not proxy.available(), disk_mib=0 if mountable() else DISK_MIB)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def endure(ground: Ground, topic_prefix: str) -> Iterator[Callable[..., Campaign]]:
+    """`endure(8_000, workers=[...], group=[...], broker=[...])`: two workers, that stream, those faults; the checker finds nothing.
+
+    The campaign comes back for what else a test wants to know; `.wrong_codes` of its exits has been seen to be none.
+    """
+    with ExitStack() as stack:
+
+        def run(least: int, **names: list[str]) -> Campaign:
+            stage = stack.enter_context(Stage(ground, topic_prefix))
+            stage.start_workers()
+            campaign = Campaign(stage, SEED, least, [Round(**names)], sys.stdout)
+            campaign.run()
+            campaign.finish()
+            found = reconcile(stage.installation)
+            assert campaign.tally.wrong + violations(found) == []
+            assert found["transactions"] >= campaign.feed.counts["plain"] + campaign.feed.counts["committed"]
+            return campaign
+
+        yield run
+
+
+@pytest.fixture
+def proxied(ground: Ground) -> None:
+    """The test needs the proxy."""
+    if ground.proxy is None:
+        pytest.skip(f"NO NETWORK FAULTS: {proxy.available()}")
+
+
+@pytest.fixture
+def small_disk(ground: Ground) -> None:
+    """The test needs a disk that can be made full."""
+    if ground.disk is None:
+        pytest.skip(f"NO FULL DISK: {mountable()}")

@@ -1,0 +1,204 @@
+"""The faults. Each is injected and withdrawn by its function; whoever calls it waits until the stream is decided again."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from monitor.failpoints import POINTS
+from tests.chaos.crew import Lane
+from tests.chaos.proxy import DOWN, UP
+from tests.chaos.stage import Stage, TooLong, await_until
+
+SESSION_S = 6.0
+"""The session timeout of the workers."""
+
+READY_S = 120.0
+ARMED_S = 45.0
+"""How long an armed worker may take to reach its failpoint before it is killed where it is."""
+
+REACHED_AT_START = ("fenced", "tails_read", "taken", "state_loaded")
+REACHED_ONCE = (*REACHED_AT_START, "revoked")
+
+LaneFault = Callable[[Stage, Lane, random.Random], float]
+"""Injects and withdraws; the time (monotonic) at which it struck."""
+
+StageFault = Callable[[Stage, random.Random], float]
+
+
+def settle(lane: Lane) -> None:
+    """Wait until the lane's worker serves; one that is armed may never come so far."""
+    with suppress(TooLong):
+        await_until(lambda: lane.is_ready or bool(lane.armed), READY_S, f"{lane.name} ready", 0.2)
+
+
+def kill_at_random(_stage: Stage, lane: Lane, chance: random.Random) -> float:
+    """kill -9 of a worker at some moment of its life, its start included."""
+    if chance.random() < 0.8:
+        settle(lane)
+    time.sleep(chance.uniform(0.0, 2.5))
+    struck = time.monotonic()
+    lane.signal(signal.SIGKILL)
+    return struck
+
+
+def arming(point: str, action: str, chance: random.Random) -> str:
+    """What arms a worker for this point: early on where it is passed once a partition, anywhere in its first runs else."""
+    count = chance.randrange(1, 3) if point in REACHED_ONCE else chance.randrange(1, 60)
+    return f"{point}:{action}:{count}"
+
+
+def kill_at(point: str) -> LaneFault:
+    """kill -9 of a worker by itself, at a failpoint."""
+
+    def kill(stage: Stage, lane: Lane, chance: random.Random) -> float:
+        worker = _armed(lane, arming(point, "kill", chance))
+        if point == "revoked":
+            settle_worker(lane, worker)
+            lane.signal(signal.SIGTERM)
+        try:
+            await_until(lambda: lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}")
+        except TooLong:
+            stage.missed.append(point)
+            lane.signal(signal.SIGKILL)
+        return time.monotonic()
+
+    return kill
+
+
+def settle_worker(lane: Lane, worker: object) -> None:
+    """Wait until this worker serves, or is gone."""
+    with suppress(TooLong):
+        await_until(lambda: lane.is_ready or lane.worker is not worker, ARMED_S, f"{lane.name} ready", 0.2)
+
+
+def freeze(stage: Stage, lane: Lane, chance: random.Random) -> float:
+    """SIGSTOP until the others have taken over, then SIGCONT: a zombie."""
+    settle(lane)
+    time.sleep(chance.uniform(0.0, 1.0))
+    struck = time.monotonic()
+    lane.signal(signal.SIGSTOP)
+    time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
+    lane.signal(signal.SIGCONT)
+    return struck
+
+
+def freeze_at(point: str) -> LaneFault:
+    """The same at a failpoint, so with a run in flight."""
+
+    def stop(stage: Stage, lane: Lane, chance: random.Random) -> float:
+        worker = _armed(lane, f"{point}:stop:{chance.randrange(5, 60)}")
+        try:
+            await_until(lambda: lane.is_frozen or lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}")
+        except TooLong:
+            stage.missed.append(point)
+            lane.signal(signal.SIGSTOP)
+        struck = time.monotonic()
+        time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
+        lane.signal(signal.SIGCONT)
+        return struck
+
+    return stop
+
+
+def _armed(lane: Lane, text: str) -> object:
+    """The lane's worker, armed so; started anew unless the one before ended just now and it is armed already."""
+    with lane.lock:
+        if lane.armed.split(":")[:2] != text.split(":")[:2]:
+            lane.arming = text
+            lane.signal(signal.SIGKILL)
+            if lane.worker is not None:
+                lane.worker.process.wait()
+                lane.look()
+        return lane.worker
+
+
+def spoil(*toxics: tuple[str, str, dict[str, int]], seconds: tuple[float, float]) -> LaneFault:
+    """A fault of the network between one worker and the broker."""
+
+    def fault(stage: Stage, lane: Lane, chance: random.Random) -> float:
+        assert stage.proxy is not None, "set up with a proxy"
+        settle(lane)
+        struck = time.monotonic()
+        with stage.proxy.spoiled(lane.name, *toxics):
+            time.sleep(chance.uniform(*seconds))
+        return struck
+
+    return fault
+
+
+SLOW = spoil(
+    ("latency", DOWN, {"latency": 400, "jitter": 300}), ("latency", UP, {"latency": 100, "jitter": 50}), seconds=(6, 9)
+)
+RESET = spoil(("reset_peer", DOWN, {"timeout": 0}), seconds=(0.5, 3.0))
+HALF_OPEN = spoil(("timeout", DOWN, {"timeout": 0}), ("timeout", UP, {"timeout": 0}), seconds=(3.0, 11.0))
+NARROW = spoil(("bandwidth", DOWN, {"rate": 20}), ("bandwidth", UP, {"rate": 20}), seconds=(6, 9))
+
+
+def leave_and_return(_stage: Stage, lane: Lane, chance: random.Random) -> float:
+    """SIGTERM of a worker, as in a rolling restart: another takes its place."""
+    settle(lane)
+    time.sleep(chance.uniform(0.0, 1.0))
+    struck, worker = time.monotonic(), lane.worker
+    lane.signal(signal.SIGTERM)
+    await_until(lambda: lane.worker is not worker and lane.is_ready, READY_S, f"{lane.name} back", 0.2)
+    return struck
+
+
+def guest_comes_and_goes(stage: Stage, chance: random.Random) -> float:
+    """One worker more joins the group, serves, and leaves."""
+    guest, struck = stage.guest, time.monotonic()
+    guest.fault = "rebalance: join, leave"
+    guest.start()
+    await_until(lambda: guest.is_ready, READY_S, "the third worker ready", 0.2)
+    time.sleep(chance.uniform(0.2, 1.5))
+    guest.leave(signal.SIGTERM)
+    await_until(lambda: guest.is_empty, READY_S, "the third worker gone")
+    return struck
+
+
+def kill_broker(stage: Stage, chance: random.Random) -> float:
+    """kill -9 of the broker; it comes back on its data."""
+    struck = time.monotonic()
+    stage.broker.kill()
+    time.sleep(chance.uniform(0.0, 4.0))
+    stage.broker.restart()
+    return struck
+
+
+def bounce_broker(stage: Stage, _chance: random.Random) -> float:
+    """A clean restart of the broker."""
+    struck = time.monotonic()
+    stage.broker.restart()
+    return struck
+
+
+def fill_disk(stage: Stage, chance: random.Random) -> float:
+    """The broker's log directory gets full, Kafka stops; then there is room again, and Kafka is started."""
+    assert stage.disk is not None, "set up with a small disk"
+    stage.disk.fill(chance.randrange(16 << 10, 512 << 10))
+    try:
+        await_until(stage.ground.broker_is_down, 90, "Kafka stops on a full disk")
+        struck = time.monotonic()
+    except TooLong:
+        stage.broker.kill()
+        raise
+    finally:
+        time.sleep(chance.uniform(0.0, 2.0))
+        stage.disk.free()
+        stage.broker.restart()
+    return struck
+
+
+KILLS: dict[str, LaneFault] = {f"kill -9 at {point}": kill_at(point) for point in POINTS}
+FREEZES: dict[str, LaneFault] = {
+    f"SIGSTOP at {point}": freeze_at(point) for point in ("run_decided", "run_produced", "run_committed")
+}
+NETWORK: dict[str, LaneFault] = {
+    "network: latency": SLOW,
+    "network: resets": RESET,
+    "network: half-open": HALF_OPEN,
+    "network: bandwidth": NARROW,
+}
+BROKER: dict[str, StageFault] = {"broker kill -9": kill_broker, "broker bounce": bounce_broker}
