@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from monitor.clock import Clock, SystemClock
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
-from monitor.failpoints import Reach, arm
+from monitor.failpoints import Reach, arm, pass_by
 from monitor.host import Partitions
 from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
@@ -94,7 +94,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     _note_model(deciding.model, health, metrics)
     warm_up(deciding.context)
     around = Surroundings(
-        takeover=_takeover(settings, deciding, clock, reach),
+        takeover=takeover_of(settings, deciding, clock, reach),
         context=lambda records: deciding.for_run(records, executor),
         executor=executor,
         clock=clock,
@@ -134,7 +134,8 @@ def _note_model(model: Model | None, health: Health, metrics: Metrics) -> None:
         metrics.set_model(model.version, model.feature_set)
 
 
-def _takeover(settings: Settings, deciding: DecidingContext, clock: Clock, reach: Reach) -> Takeover:
+def takeover_of(settings: Settings, deciding: DecidingContext, clock: Clock, reach: Reach = pass_by) -> Takeover:
+    """How partitions are taken over in this installation."""
     return Takeover(
         log=KafkaLog(client_config(settings)),
         app_id=settings.app_id,

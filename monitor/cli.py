@@ -38,7 +38,9 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("doctor", "doctor", "Is all there that the monitor needs? If not, what to do?"),
         Entry("config", "config", "Settings: show them, check them, or write a file of them."),
         Entry("topics", "topics", "Topics: make those that are missing, or show how they are."),
+        Entry("quarantine", "quarantine", "Take one record out that ends the worker at each start."),
     ),
+    "Prove it": (Entry("audit", "audit", "The audit log: verify it, prove a decision, sign checkpoints."),),
     "Data and models": (
         Entry("simulate", "simulate", "Payments with labelled fraud, to Kafka, Parquet or CSV."),
         Entry("train", "train", "Fit a model and write it where the worker can load it."),

@@ -8,6 +8,7 @@ from typing import Any
 from monitor.errors import BrokerError, TopicError
 from monitor.partition import Partition, Surroundings
 from monitor.settings import Settings
+from monitor.wire.records import RawRecord
 
 log = logging.getLogger(__name__)
 
@@ -133,16 +134,17 @@ class Partitions:
                 elif self._held.get(partition.number) is partition:
                     self._around.fatal(error)
 
-    async def read_unreadable(self, partition: int, offset: int) -> list[Any]:
+    async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
         """Records that the transport's client fails on, by librdkafka, without the headers that are to blame; see the transport."""
-        records: list[Any] = await asyncio.get_running_loop().run_in_executor(
-            self._around.executor, self._around.takeover.read_unreadable, partition, offset, self._max_chunk_records
+        records, unreadable = await asyncio.get_running_loop().run_in_executor(
+            self._around.executor, self._around.takeover.records_from, partition, offset, self._max_chunk_records
         )
-        if records:
-            log.warning(
-                "records with unreadable headers are decided without them",
-                extra={"partition": partition, "from_offset": offset},
-            )
+        if not unreadable:
+            return []
+        log.warning(
+            "records with unreadable headers are decided without them",
+            extra={"partition": partition, "from_offset": offset, "records": unreadable},
+        )
         return records
 
     @property

@@ -104,9 +104,9 @@ class Takeover:
         found = self.log.first_from(self.topic, partition, offset)
         return None if found is None else found.offset
 
-    def read_unreadable(self, partition: int, offset: int, limit: int) -> list[Record]:
-        """At most `limit` records from `offset` on, if one of them has headers that are no text; else none. Raises `BrokerError`."""
-        return self.log.read_unreadable(self.topic, partition, offset, limit)
+    def records_from(self, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
+        """At most `limit` transactions from `offset` on, and how many of them have unreadable headers. Raises `BrokerError`."""
+        return self.log.records_from(self.topic, partition, offset, limit)
 
     def _begin(self, partition: int, topic_id: str, writer: Writer) -> Position:
         start = resolve_start(self.log, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())

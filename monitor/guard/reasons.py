@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """0 is admitted. 1-19 wire, 20-39 schema, 40-79 content, 80-99 state."""
+    """0 is admitted. 1-19 wire, 20-39 schema, 40-79 content, 80-99 state, from 100 people."""
 
     ADMITTED = 0
     # wire
@@ -36,6 +36,8 @@ class Reason(IntEnum):
     EVENT_TIME_OUT_OF_RANGE = 52
     # state
     SUM_OVERFLOW = 80
+    # people
+    QUARANTINED = 100
 
     @property
     def code(self) -> str:
@@ -44,8 +46,9 @@ class Reason(IntEnum):
 
     @property
     def stage(self) -> str:
-        """`wire`, `schema`, `content` or `state`: where the record was stopped."""
-        return "wire" if self < 20 else "schema" if self < 40 else "content" if self < 80 else "state"
+        """`wire`, `schema`, `content`, `state` or `people`: where the record was stopped."""
+        ends = ((20, "wire"), (40, "schema"), (80, "content"), (100, "state"))
+        return next((stage for end, stage in ends if self < end), "people")
 
     @property
     def explanation(self) -> str:
@@ -77,4 +80,5 @@ _EXPLANATIONS: dict[Reason, str] = {
     Reason.EVENT_TIME_IN_FUTURE: "event_time is further ahead of the clock than future_skew_s.",
     Reason.EVENT_TIME_OUT_OF_RANGE: "event_time is before the year 2000.",
     Reason.SUM_OVERFLOW: "The account's window sums would overflow; the amounts before it are not plausible.",
+    Reason.QUARANTINED: "An operator took the record out, unread, with `monitor quarantine`; the audit block says who and why.",
 }

@@ -91,20 +91,22 @@ class KafkaLog:
                 return _tail(message)
             return None
 
-    def read_unreadable(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
-        """At most `limit` records from `offset` on if the name of a header among them is not UTF-8, which then has none; else none."""
+    def records_from(self, topic: str, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
+        """At most `limit` committed records from `offset` on, and how many of them have a header whose name is not UTF-8: those come
+        without headers.
+        """
         with _reader(self._config) as consumer:
             consumer.assign([TopicPartition(topic, partition, offset)])
-            records, to_blame = [], 0
+            records, unreadable = [], 0
             for message in islice(_until_end(consumer, topic, partition), limit):
                 try:
                     headers = _headers(message) or ()
                 except (UnicodeDecodeError, SystemError):
-                    headers, to_blame = (), to_blame + 1
+                    headers, unreadable = (), unreadable + 1
                 records.append(
                     Record(message.offset(), message.key(), message.value(), message.timestamp()[1], tuple(headers))
                 )
-            return records if to_blame else []
+            return records, unreadable
 
     def group_offset(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that a consumer group has committed; None for none. Raises `BrokerError`."""

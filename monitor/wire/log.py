@@ -44,8 +44,10 @@ class Log(Protocol):
         """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
         ...
 
-    def read_unreadable(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
-        """At most `limit` records from `offset` on if the name of a header among them is not UTF-8, which then has none; else none."""
+    def records_from(self, topic: str, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
+        """At most `limit` committed records from `offset` on, and how many of them have a header whose name is not UTF-8: those come
+        without headers.
+        """
         ...
 
     def group_offset(self, group: str, topic: str, partition: int) -> int | None:

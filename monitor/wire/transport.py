@@ -70,7 +70,7 @@ class Host(Protocol):
         """Until a partition has room again, or for so long."""
         ...
 
-    async def read_unreadable(self, partition: int, offset: int) -> list[Any]:
+    async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
         """The partition's records from `offset` on, as many as a chunk may hold, by another client than the one that failed on them.
 
         Empty when no record among them is to blame.
@@ -199,10 +199,10 @@ class Consumer(aiokafka.Consumer):
             self._unreadable_in_a_row = 0
         return found
 
-    def _fold(self, tp: TP, records: list[Any], before: int | None) -> list[Any]:
+    def _fold(self, tp: TP, records: Sequence[Any], before: int | None) -> list[Any]:
         """One record of all. Where a seek came between, whether they were read before or after it is not known."""
         if not records:
-            return records
+            return []
         follows = before if before == self._fetched_through.get(tp.partition) else None
         self._fetched_through[tp.partition] = records[-1].offset
         return [_FoldedRecord(tp, records, follows)]

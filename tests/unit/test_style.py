@@ -70,6 +70,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.observe",
     }
     | {"monitor.effects", "monitor.state.accounts"},
+    "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.deciding": {"monitor.pipeline"} | STAGES | SETTINGS,
     "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.observe"},
@@ -80,6 +81,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.learn": STAGES | {"monitor.pipeline", "monitor.simulate"},
+    "monitor.audit": {"monitor.effects", "monitor.wire"} | SETTINGS,
     "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects", "monitor.money"}
     | SETTINGS,
     # the edge
