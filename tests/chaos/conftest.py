@@ -23,7 +23,9 @@ def ground() -> Iterator[Ground]:
     can = available()
     if not can:
         pytest.skip(f"NO REAL KAFKA: {can.why}")
-    made = Ground(3, proxied=not proxy.available(), disk_mib=0 if mountable() else DISK_MIB)
+    # A cleaner that looks often: a test waits for compaction.
+    cleaner = {"log.cleaner.backoff.ms": "300"}
+    made = Ground(3, proxied=not proxy.available(), disk_mib=0 if mountable() else DISK_MIB, **cleaner)
     yield made
     made.close()
 

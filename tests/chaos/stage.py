@@ -89,11 +89,10 @@ class Stage:
             self.installation = new_installation(self.broker.bootstrap, name, partitions, **settings)
             self._stack.callback(self.installation.close)
             self.lanes = [self._lane(way) for way in ground.names]
-            self.crew = Crew(self.lanes)
             self.watch = Watch(self.installation.settings, partitions)
             self._stack.callback(self._end)
-            self.crew.start()
             self.watch.start()
+            self.employ()
         except BaseException:
             self._stack.close()
             raise
@@ -104,6 +103,11 @@ class Stage:
         own: Installation = replace(self.installation, directory=directory, workers=[])
         self._stack.callback(own.close)
         return Lane(name, own, {"brokers": self.ground.address(name), "data_dir": directory / "data"})
+
+    def employ(self) -> None:
+        """A crew for the lanes: the first, or another after one was closed."""
+        self.crew = Crew(self.lanes)
+        self.crew.start()
 
     @property
     def regular(self) -> list[Lane]:
