@@ -130,5 +130,6 @@ def alter(bootstrap, topic):
         if name != "cleanup.policy"
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    for done in AdminClient({"bootstrap.servers": bootstrap}).incremental_alter_configs([resource]).values():
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # its requests die with it
+    for done in admin.incremental_alter_configs([resource]).values():
         done.result(30)
