@@ -8,7 +8,7 @@ nothing about who wrote the file: the blocks' own hashes and signed checkpoints 
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -36,18 +36,21 @@ CLOSING = -1
 ABOUT = "monitor.audit"
 """Key of our entry in the container's metadata: JSON with `audit_topic` and `partitions`."""
 
+MAGIC = b"Obj\x01"
+"""Of Avro's container, version 1."""
+
 _SYNC_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
 class _Digest:
-    """Over what an export says: its entry in the metadata, then each record."""
+    """Over what an export says: the container's metadata, as JSON with sorted keys and no spaces, then each record."""
 
-    about: str
+    metadata: Mapping[str, str]
     _sum: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sum = sha256(len(self.about).to_bytes(8) + self.about.encode())
+        self._sum = sha256(json.dumps(dict(self.metadata), sort_keys=True, separators=(",", ":")).encode())
 
     def add(self, stored: Stored) -> None:
         """One more record: partition and offset as 8 bytes each, big-endian, the value's length likewise, the value."""
@@ -64,7 +67,7 @@ class _Digest:
 def write_export(path: Path, audit_topic: str, partitions: Sequence[int], blocks: Iterable[Stored]) -> int:
     """Write `blocks`, in the order they come, to `path`, whole or not at all; returns how many. Streams: one block in memory."""
     about = json.dumps({"audit_topic": audit_topic, "partitions": list(partitions)}, sort_keys=True)
-    digest, count = _Digest(about), 0
+    digest, count = _Digest(_metadata_of(about)), 0
 
     def records() -> Iterator[dict[str, Any]]:
         nonlocal count
@@ -94,14 +97,17 @@ class Export:
     def __init__(self, path: Path) -> None:
         self.path = path
         with path.open("rb") as opened:
-            self._about = _about(_reader(opened, path), path)
-        about = json.loads(self._about)
-        self.audit_topic: str = about["audit_topic"]
-        self.partitions: list[int] = about["partitions"]
+            self._metadata = dict(_reader(opened, path).metadata)
+        try:
+            about = json.loads(self._metadata[ABOUT])
+            self.audit_topic = str(about["audit_topic"])
+            self.partitions = [int(each) for each in about["partitions"]]
+        except (ValueError, KeyError, TypeError):
+            raise _damaged(path, f"its metadata say nothing of an audit topic: {sorted(self._metadata)}") from None
 
     def blocks(self, partitions: Sequence[int] | None = None) -> Iterator[Stored]:
         """The blocks (of some partitions only) as they lie there. The digest is checked at the end: raises `ProtocolError`."""
-        digest, count, closing = _Digest(self._about), 0, None
+        digest, count, closing = _Digest(self._metadata), 0, None
         with self.path.open("rb") as opened:
             for record in _records(_reader(opened, self.path), self.path):
                 if closing is not None:
@@ -121,28 +127,24 @@ class Export:
 
 def _reader(opened: Any, path: Path) -> Any:
     try:
-        return fastavro.reader(opened)
+        magic = opened.read(len(MAGIC))
+        opened.seek(0)
+        reader = fastavro.reader(opened)  # which takes any magic
     except Exception as error:  # whatever a reader of damaged bytes stumbles over
         raise _damaged(path, f"no Avro container ({error})") from None
+    if magic != MAGIC or reader.codec != "null":
+        raise _damaged(
+            path, f"begins with {magic!r}, codec {reader.codec}; an export begins with {MAGIC!r}, codec null"
+        )
+    return reader
 
 
-def _about(reader: Any, path: Path) -> str:
-    """Our entry of the metadata, when the container is exactly as `write_export` makes it."""
-    metadata = dict(reader.metadata)
-    about = metadata.get(ABOUT, "")
+def _metadata_of(about: str) -> Mapping[str, str]:
+    """What the container will hold beside the blocks, as its reader will see it."""
     plain = io.BytesIO()
     fastavro.writer(plain, fastavro.parse_schema(SCHEMA), [], metadata={ABOUT: about})
     plain.seek(0)
-    if metadata != fastavro.reader(plain).metadata:
-        raise _damaged(path, f"its metadata are not those of an export: {sorted(metadata)}")
-    try:
-        found = json.loads(about)
-        good = isinstance(found["audit_topic"], str) and all(isinstance(each, int) for each in found["partitions"])
-    except (ValueError, KeyError, TypeError):
-        good = False
-    if not good:
-        raise _damaged(path, f"metadata {ABOUT} is {about!r}")
-    return str(about)
+    return dict(fastavro.reader(plain).metadata)
 
 
 def _records(reader: Any, path: Path) -> Iterator[Stored]:
@@ -150,11 +152,12 @@ def _records(reader: Any, path: Path) -> Iterator[Stored]:
     while True:
         try:
             record = next(records, None)
+            stored = None if record is None else Stored(**record)
         except Exception as error:  # as above
             raise _damaged(path, f"not readable ({error})") from None
-        if record is None:
+        if stored is None:
             return
-        yield Stored(**record)
+        yield stored
 
 
 def _damaged(path: Path, what: str) -> ProtocolError:
