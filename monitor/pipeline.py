@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
 from monitor.effects.alerts import AlertFacts, Attribution, alert_id, alert_message
 from monitor.effects.audit import Position, build_block
-from monitor.effects.changelog import changelog_messages, tail_of
-from monitor.effects.deadletters import DeadLetterTopic, dead_letter
+from monitor.effects.changelog import changelog_messages, tail_of, tombstones
+from monitor.effects.deadletters import DeadLetterTopic, dead_letters
 from monitor.effects.decisions import DECISION, Ids
 from monitor.effects.message import Message
 from monitor.guard.dedupe import identity
@@ -34,7 +34,7 @@ from monitor.money.exchange import ExchangeTable
 from monitor.scoring.explain import explain
 from monitor.scoring.model import Model
 from monitor.stages import Stage
-from monitor.state.accounts import Accounts
+from monitor.state.accounts import SWEEP_AT_LEAST, Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.kernels import Folded, fold
 from monitor.wire import columns as cells
@@ -77,6 +77,8 @@ class Context:
     audit_schema_id: int
     dlq_max_bytes: int
     versions: Mapping[str, str]
+    sweep_at_least: int = SWEEP_AT_LEAST
+    """0: forgotten accounts stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Decided:
 
     `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
     `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(CATALOGUE)]; `watermark_ms` the partition's
-    greatest event time so far, as `position` has it.
+    greatest event time so far, as `position` has it. `horizons_ms` int64[n], as in `Folded`; `swept`: forgotten accounts dropped.
     """
 
     messages: list[Message]
@@ -99,6 +101,8 @@ class Decided:
     alert_outcomes: NDArray[np.uint8]
     features: NDArray[np.float64]
     watermark_ms: int
+    horizons_ms: NDArray[np.int64]
+    swept: int
 
 
 def decide_run(
@@ -121,7 +125,7 @@ def decide_run(
     lap(Stage.ADMIT)
     offsets = np.fromiter((r.offset for r in run.records), np.int64, len(run.records))
     slots = accounts.slots(keys, admission.reason == 0)
-    folded = _fold(accounts, slots, offsets, columns, admission, context)
+    folded = _fold(accounts, slots, offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
     scored = folded.disposition == Disposition.SCORED
     scores = _score(folded.features, scored, context.model)
@@ -130,21 +134,22 @@ def decide_run(
     alerting = np.flatnonzero((outcome != APPROVE) & (offsets >= position.alerts_from_offset))
     lap(Stage.DECIDE)
     draft = _Draft(run, columns, folded, offsets, scores, outcome, alerting, slots)
-    messages, after = _effects(draft, accounts, position, context, now_ms)
+    messages, after, swept = _effects(draft, accounts, position, context, now_ms)
     lap(Stage.EFFECTS)
-    event_times = columns.longs[cells.EVENT_TIME]
     return Decided(
         messages=messages,
         position=after,
         dispositions=folded.disposition,
         reasons=folded.reason,
         flags=folded.flags,
-        event_times_ms=event_times,
+        event_times_ms=columns.longs[cells.EVENT_TIME],
         scores=scores,
         outcomes=outcome,
         alert_outcomes=outcome[alerting],
         features=folded.features,
         watermark_ms=after.watermark_ms,
+        horizons_ms=folded.horizons_ms,
+        swept=swept,
     )
 
 
@@ -155,6 +160,7 @@ def _fold(
     columns: Columns,
     admission: Admission,
     context: Context,
+    watermark_ms: int,
 ) -> Folded:
     key_hash, digest = identity(columns)
     return fold(
@@ -168,6 +174,7 @@ def _fold(
         key_hash=key_hash,
         digest=digest,
         idle_ttl_ms=context.idle_ttl_ms,
+        watermark_ms=watermark_ms,
     )
 
 
@@ -200,33 +207,41 @@ class _Draft:
 
 def _effects(
     draft: _Draft, accounts: Accounts, position: Position, context: Context, now_ms: int
-) -> tuple[list[Message], Position]:
-    """All that the run leaves behind, and the position of the log after it."""
+) -> tuple[list[Message], Position, int]:
+    """All that the run leaves behind, the position of the log after it, and how many accounts were swept."""
     names, run = context.names, draft.run
-    touched = np.unique(draft.slots[draft.slots >= 0])
-    changelog = changelog_messages(names.changelog, run.partition, accounts.keys_of(touched), accounts.values(touched))
+    changelog, swept = _changelog(draft, accounts, context)
     block, after = build_block(
         position,
         _decisions(draft, position, context),
         Ids.of(draft.columns),
         alerts=draft.alerting.size,
-        watermark_ms=_watermark_ms(draft, position),
+        watermark_ms=draft.folded.watermark_ms,
         changelog_records=len(changelog),
         changelog_tail=tail_of(changelog),
         versions=context.versions,
         schema_id=context.audit_schema_id,
     )
     messages = _alerts(draft, position, context, now_ms) if draft.alerting.size else []
-    messages += _dead_letters(draft, context)
+    to = DeadLetterTopic(names.dlq, names.app_id, context.dlq_max_bytes)
+    messages += dead_letters(run, draft.folded.reason, to)
     messages += changelog
     messages.append(Message(names.audit, None, block, run.partition, []))
-    return messages, after
+    return messages, after, swept
 
 
-def _watermark_ms(draft: _Draft, position: Position) -> int:
-    """The partition's greatest event time of scored records, this run's included."""
-    scored = draft.folded.disposition == Disposition.SCORED
-    return int(draft.columns.longs[cells.EVENT_TIME][scored].max(initial=position.watermark_ms))
+def _changelog(draft: _Draft, accounts: Accounts, context: Context) -> tuple[list[Message], int]:
+    """Tombstones of forgotten accounts, then the records of those the run touched; and the number of tombstones.
+
+    Without a record behind them there are no tombstones: a run's last changelog message has a value (`tail_of`).
+    """
+    touched = np.unique(draft.slots[draft.slots >= 0])
+    at_most = max(context.sweep_at_least, len(draft.offsets)) if touched.size and context.sweep_at_least else 0
+    gone = accounts.sweep(at_most, draft.folded.watermark_ms, context.idle_ttl_ms, touched)
+    topic, partition = context.names.changelog, draft.run.partition
+    messages = tombstones(topic, partition, gone)
+    messages += changelog_messages(topic, partition, accounts.keys_of(touched), accounts.values(touched))
+    return messages, len(gone)
 
 
 def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[np.void]:
@@ -243,17 +258,6 @@ def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[n
     decisions["suppression"] = np.where(withheld, WARM_UP, 0)
     decisions["flags"] = folded.flags & 0xFF
     return decisions
-
-
-def _dead_letters(draft: _Draft, context: Context) -> list[Message]:
-    """Every rejected record, as it came."""
-    names = context.names
-    to = DeadLetterTopic(names.dlq, names.app_id, context.dlq_max_bytes)
-    reasons, run = draft.folded.reason, draft.run
-    return [
-        dead_letter(run.records[row], Reason(int(reasons[row])), run.topic, run.partition, to)
-        for row in np.flatnonzero(reasons).tolist()
-    ]
 
 
 def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) -> list[Message]:

@@ -10,14 +10,17 @@ NO_TAIL = bytes(32)
 """The tail digest of a partition whose changelog has no message with a value yet."""
 
 
-def changelog_messages(
-    topic: str, partition: int, keys: Iterable[bytes], values: Iterable[bytes | None]
-) -> list[Message]:
-    """One message an account: `keys` are account ids, `values` their encoded records (None: forget it), in the same order and number.
+def changelog_messages(topic: str, partition: int, keys: Iterable[bytes], values: Iterable[bytes]) -> list[Message]:
+    """One message an account: `keys` are account ids, `values` their encoded records, in the same order and number.
 
     The partition is explicit: state follows the source partition, whatever a partitioner would make of the key.
     """
     return [Message(topic, key, value, partition, []) for key, value in zip(keys, values, strict=True)]
+
+
+def tombstones(topic: str, partition: int, keys: Iterable[bytes]) -> list[Message]:
+    """One message an account that is dropped: compaction takes its record away, and a recovery forgets it."""
+    return [Message(topic, key, None, partition, []) for key in keys]
 
 
 def changelog_tail(key: bytes, value: bytes) -> bytes:

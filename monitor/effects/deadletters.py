@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.effects.message import Message
 from monitor.guard.reasons import Reason
-from monitor.wire.records import RawRecord
+from monitor.wire.records import RawRecord, Run
 
 CONNECT_PREFIX = "__connect.errors."
 
@@ -48,6 +51,14 @@ def dead_letter(record: RawRecord, reason: Reason, source_topic: str, partition:
         ours.append(("monitor.key.replaced", sha256(key or b"").hexdigest().encode()))
         key = None
     return Message(to.topic, key, description, None, kept + ours)
+
+
+def dead_letters(run: Run, reasons: NDArray[np.uint8], to: DeadLetterTopic) -> list[Message]:
+    """The dead letters of the run's `n` records whose reason (uint8[n], a `Reason`) is not 0, in their order."""
+    return [
+        dead_letter(run.records[row], Reason(int(reasons[row])), run.topic, run.partition, to)
+        for row in np.flatnonzero(reasons).tolist()
+    ]
 
 
 def _headers(

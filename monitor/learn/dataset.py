@@ -73,7 +73,7 @@ def replay(batches: Iterable[Batch], exchange: ExchangeTable) -> Dataset:
     accounts, reader = Accounts(), compile_reader(schema_text("transaction"))
     parts: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]] = []
     digest = sha256()
-    offset = 0
+    offset, watermark_ms = 0, 0
     for batch in batches:
         messages = transaction_messages(batch, SCHEMA_ID)
         for key, value in zip(messages.keys, messages.values, strict=True):
@@ -94,8 +94,9 @@ def replay(batches: Iterable[Batch], exchange: ExchangeTable) -> Dataset:
             key_hash=key_hash,
             digest=content,
             idle_ttl_ms=IDLE_TTL_MS,
+            watermark_ms=watermark_ms,
         )
-        offset += len(batch)
+        offset, watermark_ms = offset + len(batch), folded.watermark_ms
         scored = folded.disposition == Disposition.SCORED
         parts.append((folded.features[scored], batch.event_time[scored], slots[scored], batch.scenario[scored]))
     if not any(part[1].size for part in parts):

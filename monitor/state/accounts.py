@@ -6,6 +6,7 @@ from itertools import islice, repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.state.forgetting import forgotten
 from monitor.state.layout import ACCOUNT, FRESH
 from monitor.state.migrations import HEADER, record_bytes
 
@@ -15,6 +16,9 @@ LEAST_GROWTH, MOST_GROWTH = 1024, 4096
 
 LOAD_AT_ONCE = 4096
 """Changelog values joined and copied together while loading: bounds the copy at 9 MB."""
+
+SWEEP_AT_LEAST = 64
+"""Slots a run looks at for forgotten accounts; a longer run looks at one a record, so that the hand keeps up with what arrives."""
 
 VALUE_BYTES = len(HEADER) + ACCOUNT.itemsize
 """Of a changelog value."""
@@ -33,6 +37,7 @@ class Accounts:
         self._slots: dict[bytes, int] = {}
         self._keys: list[bytes | None] = []
         self._free: list[int] = []
+        self._hand = 0
 
     @property
     def records(self) -> NDArray[np.void]:
@@ -75,6 +80,22 @@ class Accounts:
         block[:, 1:] = self._words()[slots]
         joined = block.tobytes()
         return [joined[at : at + VALUE_BYTES] for at in range(0, len(joined), VALUE_BYTES)]
+
+    def sweep(self, at_most: int, watermark_ms: int, idle_ttl_ms: int, spared: NDArray[np.int64]) -> list[bytes]:
+        """Look at the next `at_most` slots and drop the accounts in them that are forgotten, but for the slots `spared`.
+
+        Returns the ids of the dropped. A hand goes round the slots: each is looked at once before any is again. Their slots are free at once.
+        """
+        capacity = len(self._keys)
+        first, last = self._hand, min(self._hand + at_most, capacity)
+        self._hand = last if last < capacity else 0
+        old = forgotten(self._records[first:last], watermark_ms, idle_ttl_ms)
+        here = spared[(spared >= first) & (spared < last)]
+        old[here - first] = False
+        gone = [key for key in map(self._keys.__getitem__, (first + np.flatnonzero(old)).tolist()) if key is not None]
+        for key in gone:
+            self._drop(key)
+        return gone
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """Apply one changelog record; a value of None drops the account. Raises `LayoutError`."""

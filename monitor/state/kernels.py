@@ -25,7 +25,7 @@ from monitor.state.dispositions import Disposition, Flag
 from monitor.state.feature_row import AMOUNT_Z, write_row
 from monitor.state.habits import SURPRISE_Z, count_hour, count_surprise, use
 from monitor.state.layout import ACCOUNT, FRESH
-from monitor.state.ring import OTHER, SAME, look_up, push
+from monitor.state.ring import OTHER, SAME, horizon, look_up, push
 from monitor.state.tiles import SUM_LIMIT, add, has_room, mark_merchant, raise_largest
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
@@ -54,6 +54,7 @@ _CREDIT = cells.CREDIT
 _SCORED, _DUPLICATE, _REJECTED = (int(d) for d in (Disposition.SCORED, Disposition.DUPLICATE, Disposition.REJECTED))
 _LATE, _LATE_NOT_FOLDED, _CONFLICT = int(Flag.LATE), int(Flag.LATE_NOT_FOLDED), int(Flag.CONFLICT)
 _RING_SATURATED, _FIRST, _EXPIRED = int(Flag.RING_SATURATED), int(Flag.FIRST), int(Flag.EXPIRED)
+_FORGOTTEN_TTLS = layout.FORGOTTEN_TTLS
 _SUM_OVERFLOW = int(Reason.SUM_OVERFLOW)
 _NONE, _TOP = np.uint32(0), np.uint64(32)
 
@@ -63,13 +64,16 @@ class Folded:
     """What a run's `n` records met. Rows that were not scored are 0 in `features`.
 
     `features` float64[n, len(CATALOGUE)]; `disposition` uint8[n], a `Disposition`; `flags` uint16[n], bits of `Flag`; `reason`
-    uint8[n], a `Reason`, not 0 exactly where the disposition is REJECTED.
+    uint8[n], a `Reason`, not 0 exactly where the disposition is REJECTED. `horizons_ms` int64[n]: for a record that pushed the oldest key out of its
+    account's ring, the age of that key behind the account's newest event, else -1. `watermark_ms`: after the run.
     """
 
     features: NDArray[np.float64]
     disposition: NDArray[np.uint8]
     flags: NDArray[np.uint16]
     reason: NDArray[np.uint8]
+    horizons_ms: NDArray[np.int64]
+    watermark_ms: int
 
 
 def fold(
@@ -84,10 +88,12 @@ def fold(
     key_hash: NDArray[np.uint64],
     digest: NDArray[np.uint32],
     idle_ttl_ms: int,
+    watermark_ms: int,
 ) -> Folded:
     """Fold `n` records, in offset order, into `records` (ACCOUNT[capacity], changed in place) and describe each.
 
-    `slots` is -1 exactly where `reason` (of the admission) is not 0. `base_amount` is in base minor units, not negative;
+    `watermark_ms` is the greatest event time of the records scored before, 0 for none: an account more than two `idle_ttl_ms` behind it
+    is forgotten. `slots` is -1 exactly where `reason` (of the admission) is not 0. `base_amount` is in base minor units, not negative;
     `country` 0 for none; `key_hash` never 0 where admitted. Each admitted record changes its slot's `last_offset`, also a
     duplicate or a rejected one: touched accounts are `np.unique(slots[slots >= 0])`.
 
@@ -96,15 +102,11 @@ def fold(
     """
     n = len(columns)
     assert bool(((slots < 0) == (reason != 0)).all()), "a record has a slot exactly when it was admitted"
-    folded = Folded(
-        np.zeros((n, len(CATALOGUE))),
-        np.full(n, _REJECTED, np.uint8),
-        np.zeros(n, np.uint16),
-        reason.copy(),
-    )
-    stopped = _kernel()(
+    features, disposition = np.zeros((n, len(CATALOGUE))), np.full(n, _REJECTED, np.uint8)
+    flags, reasons, horizons = np.zeros(n, np.uint16), reason.copy(), np.full(n, -1, np.int64)
+    stopped, watermark = _kernel()(
         records, FRESH, slots, offsets, columns.longs, columns.hashes, base_amount, country, key_hash, digest,
-        idle_ttl_ms, folded.features, folded.disposition, folded.flags, folded.reason,
+        idle_ttl_ms, watermark_ms, features, disposition, flags, reasons, horizons,
     )  # fmt: skip
     if stopped >= 0:
         slot, offset = int(slots[stopped]), int(offsets[stopped])
@@ -113,7 +115,7 @@ def fold(
             "the changelog is ahead of the audit log, so one of the two is not this installation's: check app_id and the "
             "topic names, or rebuild the state from the audited transactions"
         )
-    return folded
+    return Folded(features, disposition, flags, reasons, horizons, watermark)
 
 
 def warm_up() -> None:
@@ -122,7 +124,7 @@ def warm_up() -> None:
 
 
 @functools.cache
-def _kernel() -> Callable[..., int]:
+def _kernel() -> Callable[..., tuple[int, int]]:
     """The compiled kernel. Nothing is compiled by importing this module.
 
     numba's cache watches the file of the outermost function only, and its closure: the digest of all files that are compiled
@@ -134,7 +136,7 @@ def _kernel() -> Callable[..., int]:
 
     def run(  # type: ignore[no-untyped-def]
         records, fresh, slots, offsets, longs, hashes, amounts, countries, keys, digests,
-        idle_ttl_ms, features, dispositions, flags, reasons,
+        idle_ttl_ms, watermark, features, dispositions, flags, reasons, horizons,
     ):  # fmt: skip
         _ = sources
         for i in range(slots.shape[0]):
@@ -142,11 +144,9 @@ def _kernel() -> Callable[..., int]:
                 continue
             account = records[slots[i]]
             if offsets[i] <= account.last_offset:
-                return i
+                return i, watermark
             t, direction, channel = longs[cells.EVENT_TIME, i], longs[cells.DIRECTION, i], longs[cells.CHANNEL, i]
-            if account.events > 0 and t - account.last_event_time > idle_ttl_ms:
-                records[slots[i]] = fresh[0]
-                flags[i] |= _EXPIRED
+            flags[i] |= _begin_anew(records, slots[i], fresh, t, watermark, idle_ttl_ms)
             account.last_offset = offsets[i]
             known = look_up(account, keys[i], digests[i])
             if known == SAME:
@@ -170,12 +170,14 @@ def _kernel() -> Callable[..., int]:
                 | (_FIRST if account.events == 0 else 0)
             )
             dispositions[i] = _SCORED
+            watermark = max(watermark, t)
             if not too_late:
                 _learn(account, t, amounts[i], direction == _CREDIT, merchant, device, countries[i], row[AMOUNT_Z])
+            horizons[i] = horizon(account)
             push(account, t, amounts[i], keys[i], digests[i], merchant, device, countries[i], direction, channel)
-        return -1
+        return -1, watermark
 
-    compiled: Callable[..., int] = nb.njit(_signature(), cache=True, nogil=True)(run)
+    compiled: Callable[..., tuple[int, int]] = nb.njit(_signature(), cache=True, nogil=True)(run)
     return compiled
 
 
@@ -189,11 +191,27 @@ def _signature() -> Any:
         return nb.types.Array(dtype, dimensions, "C")
 
     record = nb.from_dtype(ACCOUNT)
-    return nb.types.int64(
+    stopped_and_watermark: Any = nb.types.UniTuple(nb.int64, 2)  # type: ignore[no-untyped-call]
+    return stopped_and_watermark(
         writes(record), reads(record), reads(nb.int64), reads(nb.int64), reads(nb.int64, 2), reads(nb.uint64, 2),
-        reads(nb.int64), reads(nb.uint16), reads(nb.uint64), reads(nb.uint32), nb.int64,
-        writes(nb.float64, 2), writes(nb.uint8), writes(nb.uint16), writes(nb.uint8),
+        reads(nb.int64), reads(nb.uint16), reads(nb.uint64), reads(nb.uint32), nb.int64, nb.int64,
+        writes(nb.float64, 2), writes(nb.uint8), writes(nb.uint16), writes(nb.uint8), writes(nb.int64),
     )  # fmt: skip
+
+
+@nb.njit(nogil=True)
+def _begin_anew(records, slot, fresh, t, watermark, idle_ttl_ms):  # type: ignore[no-untyped-def]
+    """Make the account fresh if it is forgotten or has expired at time `t`; only the latter leaves a flag, which is returned."""
+    account = records[slot]
+    if account.events == 0:
+        return 0
+    if account.last_event_time < watermark - _FORGOTTEN_TTLS * idle_ttl_ms:
+        records[slot] = fresh[0]
+        return 0
+    if t - account.last_event_time > idle_ttl_ms:
+        records[slot] = fresh[0]
+        return _EXPIRED
+    return 0
 
 
 @nb.njit(nogil=True)

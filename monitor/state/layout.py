@@ -55,6 +55,9 @@ MERCHANTS, DEVICES, COUNTRIES = 24, 8, 8
 
 SURPRISE_DAYS = 14
 
+FORGOTTEN_TTLS = 2
+"""Idle times to live behind the partition's watermark after which an account is forgotten, as if it had never been."""
+
 NEVER = np.iinfo(np.int64).min
 """The event time of nothing: before every other."""
 

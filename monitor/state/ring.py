@@ -61,6 +61,15 @@ def short_windows(account, t, row):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
+def horizon(account):  # type: ignore[no-untyped-def]
+    """How far behind the account's newest event the one is that the next push forgets, in ms; -1 while the ring has room."""
+    place = account.ring_next
+    if account.ring_key[place] == 0:
+        return np.int64(-1)
+    return account.last_event_time - account.ring_time[place]
+
+
+@nb.njit(nogil=True)
 def push(account, t, amount, key, digest, merchant, device, country, direction, channel):  # type: ignore[no-untyped-def]
     """Remember an event in place of the oldest; `ring_floor` rises to the time of what is forgotten."""
     place = account.ring_next

@@ -19,6 +19,7 @@ from monitor.deciding import DecidingContext
 from monitor.effects.alerts import alert_id, alert_schema
 from monitor.effects.audit import genesis_block, position_of, verify_block
 from monitor.effects.block import read_block
+from monitor.effects.changelog import changelog_tail
 from monitor.errors import StateAheadError
 from monitor.features.catalogue import INDEX
 from monitor.pipeline import NO_MODEL, WARM_UP, decide_run
@@ -31,10 +32,12 @@ from monitor.simulate.stream import generate
 from monitor.stages import Stage
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
+from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
 from monitor.wire.records import Record, Run
 
 SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
+SPEC_SPAN_MS = SPEC.end_ms - SPEC.start_ms
 PARTITION = 3
 FEATURES = ("amount_z", "count_1h", "pace_ratio")
 
@@ -157,6 +160,56 @@ def test_what_the_changelog_holds_is_the_state(records, context, whole):
         loaded.load(message.key, message.value)
     keys = list(loaded)
     assert dict(zip(keys, loaded.values(loaded.slots(keys, np.ones(len(keys), bool))), strict=True)) == whole.state
+
+
+@pytest.fixture(scope="module")
+def forgetful(context):
+    """With a time to live so short that accounts are forgotten all the time."""
+    return replace(context, idle_ttl_ms=SPEC_SPAN_MS // 60, sweep_at_least=0)
+
+
+@settings(max_examples=10)
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=6), sweep=st.sampled_from([0, 1, 64, 10**6]))
+def test_when_forgotten_accounts_leave_memory_changes_no_decision(sizes, sweep, records, forgetful):
+    whole = Pass(records, forgetful, [len(records)])
+    pieces = Pass(records, replace(forgetful, sweep_at_least=sweep), sizes)
+    assert pieces.decisions.tobytes() == whole.decisions.tobytes()
+    assert np.concatenate([d.features for _, d in pieces.runs]).tobytes() == whole.runs[0][1].features.tobytes()
+    for topic in (whole.names.alerts, whole.names.dlq):
+        assert pieces.of(topic) == whole.of(topic)
+    watermark, ttl = whole.position.watermark_ms, forgetful.idle_ttl_ms
+    assert pieces.position.watermark_ms == watermark
+    assert remembered(pieces.state, watermark, ttl) == remembered(whole.state, watermark, ttl)
+    loaded = Accounts()
+    written = pieces.of(forgetful.names.changelog)
+    loaded.load_many([m.key for m in written], [m.value for m in written])
+    keys = list(loaded)
+    assert dict(zip(keys, loaded.values(loaded.slots(keys, np.ones(len(keys), bool))), strict=True)) == pieces.state
+
+
+def test_a_forgotten_account_gets_a_tombstone_in_front_of_the_records_of_its_run(records, forgetful):
+    done, dropped = Pass(records, replace(forgetful, sweep_at_least=64), [40]), 0
+    for (_, decided), block in zip(done.runs, done.blocks, strict=True):
+        changelog = [m for m in decided.messages if m.topic == forgetful.names.changelog]
+        tombstones = [m for m in changelog if m.value is None]
+        assert changelog[: len(tombstones)] == tombstones
+        assert not {m.key for m in tombstones} & {m.key for m in changelog[len(tombstones) :]}
+        assert (decided.swept, block.changelog_records) == (len(tombstones), len(changelog))
+        if changelog:
+            assert block.changelog_tail == changelog_tail(changelog[-1].key, changelog[-1].value)
+        dropped += decided.swept
+    assert dropped > 10
+    assert len(done.accounts) < len(Pass(records, forgetful, [40]).accounts)
+
+
+def test_a_run_that_writes_no_record_writes_no_tombstone(records, forgetful, whole):
+    sweeping = replace(forgetful, sweep_at_least=10**6, idle_ttl_ms=1)
+    kept = Pass(records[:200], replace(sweeping, sweep_at_least=0), [200])
+    rejected = records[int(np.flatnonzero(whole.runs[0][1].reasons)[0])]
+    run = Run("transactions", PARTITION, 199, [replace(rejected, offset=200)])
+    decided = decide_run(run, kept.accounts, kept.position, sweeping, SPEC.end_ms)
+    assert [m for m in decided.messages if m.topic == forgetful.names.changelog] == []
+    assert decided.position.changelog_tail == kept.position.changelog_tail
 
 
 def test_only_accounts_that_a_run_touched_are_written_and_each_once(records, context):

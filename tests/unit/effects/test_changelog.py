@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.effects.changelog import NO_TAIL, changelog_messages, changelog_tail, tail_of
+from monitor.effects.changelog import NO_TAIL, changelog_messages, changelog_tail, tail_of, tombstones
 from monitor.errors import ProtocolError
 
 
@@ -53,4 +53,8 @@ def test_the_tail_of_a_run_is_that_of_its_last_message():
 
 def test_a_run_never_ends_with_a_tombstone():
     with pytest.raises(ProtocolError, match="last message must have"):
-        tail_of(changelog_messages("log", 0, [b"a", b"b"], [b"1", None]))
+        tail_of([*changelog_messages("log", 0, [b"a"], [b"1"]), *tombstones("log", 0, [b"b"])])
+
+
+def test_a_tombstone_has_a_key_and_no_value():
+    assert [(m.topic, m.key, m.value, m.partition) for m in tombstones("log", 5, [b"a"])] == [("log", b"a", None, 5)]

@@ -141,12 +141,15 @@ class Model:
 
     def __init__(self) -> None:
         self.pasts: dict[bytes, Past] = {}
+        self.watermark = -math.inf
 
     def meet(self, event: Event) -> Seen:
         if not event.admitted:
             return Seen("REJECTED", set(), None)
         flags = set()
         past = self.pasts.setdefault(event.account, Past())
+        if past.order and self.watermark - past.newest > 2 * IDLE_TTL:
+            past = self.pasts[event.account] = Past()
         if past.order and event.t - past.newest > IDLE_TTL:
             past = self.pasts[event.account] = Past()
             flags.add("EXPIRED")
@@ -172,6 +175,7 @@ class Model:
                 past.surprises.events.append(event)
             past.order.append(event)
         past.scored.append(event)
+        self.watermark = max(self.watermark, event.t)
         return Seen("SCORED", flags, features)
 
 
@@ -241,6 +245,7 @@ class Driver:
     def __init__(self) -> None:
         self.accounts = Accounts()
         self.next_offset = 0
+        self.watermark_ms = 0
 
     def fold(self, events: Sequence[Event], offsets: Sequence[int] | None = None) -> Folded:
         n = len(events)
@@ -257,7 +262,7 @@ class Driver:
         columns = Columns(
             np.zeros(0, np.uint8), longs, nothing, nothing.astype(np.int32), hashes, reason, np.zeros(n, np.int32)
         )
-        return fold(
+        folded = fold(
             self.accounts.records,
             slots,
             np.array(offsets, np.int64),
@@ -268,7 +273,10 @@ class Driver:
             key_hash=np.array([e.key for e in events], np.uint64),
             digest=np.array([e.digest for e in events], np.uint32),
             idle_ttl_ms=IDLE_TTL,
+            watermark_ms=self.watermark_ms,
         )
+        self.watermark_ms = folded.watermark_ms
+        return folded
 
     def one(self, event: Event) -> Folded:
         return self.fold([event])

@@ -15,10 +15,12 @@ from monitor.features.catalogue import CATALOGUE, INDEX
 from monitor.guard.reasons import Reason
 from monitor.state import kernels
 from monitor.state.dispositions import Disposition, Flag
+from monitor.state.forgetting import remembered
 from monitor.state.kernels import COMPILED_IN, fold, warm_up
 from monitor.wire.columns import Columns
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+IDLE_TTL = 10 * DAY
 T0 = 1_790_000_000_000 // (6 * HOUR) * (6 * HOUR)
 """The edge of a tile of every family."""
 
@@ -146,6 +148,57 @@ def test_however_a_stream_is_cut_into_runs_features_and_state_are_bit_equal(move
         assert whole.value(account) == parts.value(account)
 
 
+@given(moves=histories(40), cuts=st.lists(st.integers(1, 7), min_size=1), at_most=st.integers(1, 3))
+def test_when_memory_is_freed_changes_nothing_that_can_be_seen(moves, cuts, at_most, event, make_driver):
+    events = events_of(moves, event)
+    kept, swept = make_driver(), make_driver()
+    at, turn = 0, 0
+    while at < len(events):
+        size = cuts[turn % len(cuts)]
+        at, turn, run = at + size, turn + 1, events[at : at + size]
+        expected, found = kept.fold(run), swept.fold(run)
+        for name in ("features", "disposition", "flags", "reason"):
+            assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
+        assert found.watermark_ms == expected.watermark_ms
+        swept.accounts.sweep(at_most, swept.watermark_ms, IDLE_TTL, np.zeros(0, np.int64))
+        states = [{key: driver.value(key) for key in driver.accounts} for driver in (kept, swept)]
+        assert remembered(states[0], kept.watermark_ms, IDLE_TTL) == remembered(states[1], kept.watermark_ms, IDLE_TTL)
+
+
+def test_an_account_that_event_time_left_behind_is_met_as_if_it_had_never_been(event, driver):
+    driver.one(event(t=T0))
+    driver.one(event(t=T0 + 2 * IDLE_TTL, account=b"b"))
+    at_the_edge = driver.one(event(t=T0, key=2))
+    assert not Flag(int(at_the_edge.flags[0])) & Flag.FIRST
+    driver.one(event(t=T0 + 2 * IDLE_TTL + 1, key=2, account=b"b"))
+    late = driver.one(event(t=T0, key=3))
+    assert Flag(int(late.flags[0])) == Flag.FIRST
+    assert late.features[0][INDEX["events_total"]] == 0
+
+
+def test_a_retry_of_a_forgotten_event_is_a_new_event(event, driver):
+    driver.fold([event(), event(t=T0 + 4 * IDLE_TTL, account=b"b")])
+    again = driver.one(event())
+    assert again.disposition.tolist() == [Disposition.SCORED]
+
+
+def test_an_account_silent_for_one_time_to_live_has_expired_and_for_two_is_forgotten(event, make_driver):
+    t = event().t
+    expired, forgotten = make_driver(), make_driver()
+    for driver, ahead in ((expired, 2 * IDLE_TTL), (forgotten, 2 * IDLE_TTL + 1)):
+        driver.fold([event(), event(t=t + ahead, account=b"b")])
+    later = event(t=t + 2 * IDLE_TTL + 1, key=2)
+    assert Flag(int(expired.one(later).flags[0])) == Flag.EXPIRED | Flag.FIRST
+    assert Flag(int(forgotten.one(later).flags[0])) == Flag.FIRST
+
+
+def test_a_key_pushed_out_of_the_ring_says_how_far_back_retries_are_found(event, driver):
+    folded = driver.fold([event(t=T0 + i * MINUTE, key=i + 1) for i in range(18)])
+    assert folded.horizons_ms.tolist() == [-1] * 16 + [16 * MINUTE] * 2
+    late = driver.one(event(t=T0 + 5 * MINUTE, key=50))
+    assert late.horizons_ms.tolist() == [15 * MINUTE], "from the newest event on, not from the late one"
+
+
 @given(moves=histories(40), stop=st.integers(0, 40))
 def test_features_after_a_restart_from_the_changelog_are_bit_equal(moves, stop, event, make_driver):
     events = events_of(moves, event)
@@ -156,7 +209,7 @@ def test_features_after_a_restart_from_the_changelog_are_bit_equal(moves, stop, 
         before.fold(events[:stop])
     keys = list(before.accounts)
     after.accounts.load_many(keys, [before.value(key) for key in keys])
-    after.next_offset = stop
+    after.next_offset, after.watermark_ms = stop, before.watermark_ms
     assert after.fold(events[stop:]).features.tobytes() == expected.features[stop:].tobytes()
 
 
@@ -340,7 +393,7 @@ def raw_fold(driver, slots, events, reason):
     n = len(events)
     return fold(
         driver.accounts.records, slots, np.arange(n), columns_of(*events), reason=reason, base_amount=np.ones(n, np.int64),
-        country=np.zeros(n, np.uint16), key_hash=np.ones(n, np.uint64), digest=np.ones(n, np.uint32), idle_ttl_ms=1,
+        country=np.zeros(n, np.uint16), key_hash=np.ones(n, np.uint64), digest=np.ones(n, np.uint32), idle_ttl_ms=1, watermark_ms=0,
     )  # fmt: skip
 
 
