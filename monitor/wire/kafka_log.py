@@ -32,6 +32,8 @@ _PASSING = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,  # a topic just made is known to one broker before the other
+    KafkaError._UNKNOWN_PARTITION,  # a broker that has just come up lists none yet
+    KafkaError._UNKNOWN_TOPIC,
     KafkaError._TRANSPORT,
 )
 """Errors of a cluster in motion that librdkafka does not call retriable."""
