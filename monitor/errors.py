@@ -20,7 +20,7 @@
     └── CommitError                 75  a transaction failed, timed out or its result is unknown: restart resumes (EX_TEMPFAIL)
         └── FencedError             75  another worker owns the partition now
 
-Exit code 0 is success, 1 a check that found a problem (`monitor doctor`, `monitor config check`), 2 a wrong command line.
+Exit code 0 is success, 1 a check that found a problem (`monitor doctor`, `monitor config check`, `monitor audit verify`), 2 a wrong command line.
 A message names the field or setting, its value, and the fix, in that order.
 """
 

@@ -23,7 +23,7 @@ from monitor.audit.report import verify as verify_blocks
 from monitor.audit.sign import attest, countersigned
 from monitor.audit.source import Source, TopicSource, open_source
 from monitor.audit.stored import Stored
-from monitor.errors import SettingsError
+from monitor.errors import ProtocolError, SettingsError
 from monitor.settings import load_settings
 
 PASSPHRASE = "AUDIT_KEY_PASSPHRASE"  # noqa: S105 (the variable's name)
@@ -126,15 +126,18 @@ def verify(
     Leaves with 0 when there is nothing, with 1 otherwise. Without checkpoints, blocks cut off at the end, and a log written anew
     as a whole, cannot be seen.
     """
-    source = _source(config, export_file)
-    chain = _checkpoints(config, export_file, where, public_keys, signatures)
-    partitions = _partitions(source, only)
-    anchors = {each: found for each, found in anchors_of(chain).items() if not only or each in only}
     progress = _Progress()
-    wanted = sorted({*partitions, *anchors})
-    report = verify_blocks(source.blocks(partitions), wanted, anchors, progress)
+    chain: list[Checkpoint] = []
+    try:
+        source = _source(config, export_file)
+        chain = _checkpoints(config, export_file, where, public_keys, signatures)
+        partitions = _partitions(source, only)
+        anchors = {each: found for each, found in anchors_of(chain).items() if not only or each in only}
+        report = verify_blocks(source.blocks(partitions), sorted({*partitions, *anchors}), anchors, progress)
+    except ProtocolError as error:  # an export or a checkpoint that is not as it was written
+        report = Report(damage=str(error))
     if as_json:
-        click.echo(json.dumps({"audit_topic": source.audit_topic, "checkpoints": len(chain), **report.as_json()}))
+        click.echo(json.dumps({"checkpoints": len(chain), **report.as_json()}))
     else:
         _say(report, chain, progress)
     return 0 if report.ok else 1
