@@ -249,6 +249,8 @@ class Partition:
                 last_offset=self.position.last_offset,
                 audit_height=self.position.height,
                 accounts=len(self.accounts),
+                horizons_ms=decided.horizons_ms,
+                swept=decided.swept,
             )
         )
 

@@ -20,21 +20,11 @@ from prometheus_client.process_collector import ProcessCollector
 
 from monitor import __version__
 from monitor.guard.reasons import Reason
+from monitor.observe import bounds
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
 from monitor.stages import Stage
-
-LATENCY_BOUNDS_S = (0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""The objectives are edges: 20 ms (p99 at 100/s), 25 ms (p50 at 5,000/s), 50 ms (p99 at 5,000/s)."""
-
-STAGE_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-COMMIT_BOUNDS_S = (0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0)
-"""A commit takes 3-6 ms on a healthy cluster; 30 s is the default of commit_timeout_s."""
-
-RUN_BOUNDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 4096, 8192, 65_536)
-SCORE_BOUNDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.525, 0.55, 0.575, 0.6, 0.625, 0.65, 0.675, 0.7, 0.75, 0.8, 0.9)
-"""An isolation forest's ordinary scores lie at 0.35-0.5; the edges are dense where thresholds are."""
 
 
 class PartitionValues(TypedDict, total=False):
@@ -95,6 +85,11 @@ class Metrics:
             "monitor_idempotency_conflicts_total",
             "Transactions that reuse an idempotency key with other content: scored, and flagged.",
         )
+        self._horizon = declare.histogram(
+            "monitor_idempotency_horizon_seconds",
+            "Age of a key an account's full memory pushed out: newest event less the key's own.",
+            bounds.HORIZON_BOUNDS_S,
+        )
         late = counter(
             "monitor_late_total",
             'Transactions behind their account\'s newest event; folded="false" when older than its memory of single events.',
@@ -106,10 +101,11 @@ class Metrics:
             "monitor_ring_saturated_total",
             "Transactions whose exact short windows were lower bounds, because the account's ring of events was full.",
         )
+        self._swept = counter("monitor_accounts_swept_total", "Forgotten accounts, dropped from memory.")
         self._score = declare.histogram(
             "monitor_anomaly_score",
             "Anomaly scores, 0 to 1, higher is stranger; those of degraded runs are missing.",
-            SCORE_BOUNDS,
+            bounds.SCORE_BOUNDS,
         )
 
     def _time(self, declare: Declaration) -> None:
@@ -117,25 +113,29 @@ class Metrics:
         histogram = declare.histogram
         self._runs = declare.counter("monitor_runs_total", "Runs committed: each is one Kafka transaction.")
         self._run_records = histogram(
-            "monitor_run_records", "Records in a run; runs grow by themselves under load.", RUN_BOUNDS
+            "monitor_run_records", "Records in a run; runs grow by themselves under load.", bounds.RUN_BOUNDS
         )
         self._stage = histogram(
-            "monitor_stage_seconds", "Time a run spends in a stage.", STAGE_BOUNDS_S, label="stage", values=list(Stage)
+            "monitor_stage_seconds",
+            "Time a run spends in a stage.",
+            bounds.STAGE_BOUNDS_S,
+            label="stage",
+            values=[*Stage],
         )
         self._commit = histogram(
             "monitor_commit_seconds",
             "Time of a run's Kafka transaction, from its beginning to the broker's acknowledgement.",
-            COMMIT_BOUNDS_S,
+            bounds.COMMIT_BOUNDS_S,
         )
         self._event_lag = histogram(
             "monitor_event_lag_seconds",
             "Detection less event time of scored transactions; below 0 counts as 0.",
-            (*LATENCY_BOUNDS_S, 60.0, 600.0, 3600.0),
+            (*bounds.LATENCY_BOUNDS_S, 60.0, 600.0, 3600.0),
         )
         self._latency = histogram(
             "monitor_record_to_commit_seconds",
             "Commit time less Kafka timestamp, of the first and last record of a run: how long until an alert is readable.",
-            (*LATENCY_BOUNDS_S, 60.0),
+            (*bounds.LATENCY_BOUNDS_S, 60.0),
         )
 
     def _partitions(self, declare: Declaration) -> None:
@@ -213,6 +213,7 @@ class Metrics:
             (self._late_not_folded, not_folded),
             (self._conflicts, conflicts),
             (self._saturated, saturated),
+            (self._swept, run.swept),
         ):
             if count:
                 counter.inc(count)
@@ -224,6 +225,7 @@ class Metrics:
         self._score.observe_values(run.scores)
         times_ms = run.event_times_ms if scored == n else run.event_times_ms[run.dispositions == SCORED]
         self._event_lag.observe_ages(times_ms, run.detected_at_ms)
+        self._horizon.observe_values(run.horizons_ms[run.horizons_ms >= 0] / 1000.0)
         self._latency.observe_ages(run.record_times_ms, run.committed_at_ms)
         self._commit.observe(run.commit_s)
         for stage, seconds in run.stages_s.items():

@@ -27,7 +27,8 @@ class RunFigures:
     int64[n]; `scores` float64[n], NaN where not scored; `alert_outcomes` uint8[a], one an alert that was emitted; `record_times_ms` int64[k],
     Kafka timestamps of the run's records or of a sample of them, below 0 for none; `detected_at_ms`, `committed_at_ms`: ms since
     the epoch; `commit_s`: the Kafka transaction alone, begin to acknowledged; `stages_s`: seconds by stage, any subset; `watermark_ms`: the largest event
-    time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds.
+    time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds;
+    `horizons_ms`: int64, ages of keys pushed out of rings, below 0 for none; `swept`: forgotten accounts dropped by the run.
     """
 
     partition: int
@@ -46,6 +47,8 @@ class RunFigures:
     last_offset: int
     audit_height: int
     accounts: int
+    horizons_ms: NDArray[np.int64]
+    swept: int
 
 
 @nb.njit(cache=True, nogil=True)

@@ -34,6 +34,8 @@ def run_figures() -> Callable[..., RunFigures]:
             "last_offset": 1003,
             "audit_height": 17,
             "accounts": 5,
+            "horizons_ms": np.full(n, -1, np.int64),
+            "swept": 0,
         }
         return RunFigures(**{**fields, **changes})
 

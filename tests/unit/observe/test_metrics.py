@@ -11,8 +11,9 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from monitor.guard.reasons import Reason
+from monitor.observe.bounds import COMMIT_BOUNDS_S, LATENCY_BOUNDS_S
 from monitor.observe.health import Degraded
-from monitor.observe.metrics import COMMIT_BOUNDS_S, LATENCY_BOUNDS_S, Metrics
+from monitor.observe.metrics import Metrics
 from monitor.observe.run_figures import (
     CONFLICT,
     DUPLICATE,
@@ -238,3 +239,19 @@ def test_a_run_without_one_of_its_figures_cannot_be_made(run_figures: Make):
     for name in whole:
         with pytest.raises(TypeError, match=name):
             RunFigures(**{key: value for key, value in whole.items() if key != name})
+
+
+def test_keys_pushed_out_are_counted_by_age_and_room_is_not(metrics, registry, run_figures: Make):
+    metrics.record_run(run_figures(4, horizons_ms=np.array([-1, 0, 3_600_000, 3_600_001], np.int64)))
+    metrics.record_run(run_figures(2, horizons_ms=np.full(2, -1, np.int64)))
+    value, name = registry.get_sample_value, "monitor_idempotency_horizon_seconds"
+    assert value(f"{name}_count") == 3
+    assert value(f"{name}_bucket", {"le": "60.0"}) == 1
+    assert value(f"{name}_bucket", {"le": "3600.0"}) == 2
+    assert value(f"{name}_sum") == pytest.approx(7200.001)
+
+
+def test_swept_accounts_are_counted(metrics, registry, run_figures: Make):
+    metrics.record_run(run_figures(4, swept=3))
+    metrics.record_run(run_figures(4))
+    assert registry.get_sample_value("monitor_accounts_swept_total") == 3
