@@ -154,7 +154,7 @@ def test_what_only_a_checkpoint_shows_is_named_and_never_signed_again(
     good(audit(environment, *sign))
     assert (
         "1 valid signatures of the 2 keys given, 2 are needed"
-        in audit(environment, "verify", *trust, "--signatures", 2).stderr
+        in audit(environment, "verify", *trust, "--signatures", 2).stdout
     )
     second = ("--key", tmp_path / "two", "--to", f"topic:{kept}", "--public-key", tmp_path / "one.pub")
     good(audit(environment, "countersign", *second))

@@ -16,6 +16,7 @@ from monitor.audit.prove import prove
 from monitor.audit.report import verify
 from monitor.effects import merkle
 from monitor.effects.block import read_block
+from monitor.errors import ProtocolError
 from tests.audit_log import log_of
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "verify_proof.py"
@@ -122,6 +123,15 @@ def test_a_transaction_decided_twice_has_two_proofs(attested, tmp_path):
     assert [each["decision"]["offset"] for each in proof["proofs"]] == [103, 128]
     assert [each["block"]["height"] for each in proof["proofs"]] == [1, 6]
     assert [len(each["chain"]) for each in proof["proofs"]] == [5, 0]
+
+
+@pytest.mark.parametrize(
+    "second", [log_of(1)[:5], log_of(1)[:3] + log_of(1, seed=9)[3:]], ids=["cut off", "written anew"]
+)
+def test_nothing_is_proved_under_a_checkpoint_that_the_log_does_not_lead_to(second):
+    checkpoint = Checkpoint("audit", 0, 1, FIRST, verify(LOG, (0, 1)).tips(), {})
+    with pytest.raises(ProtocolError, match="a checkpoint attests"):
+        prove([*LOG[:7], *second], "t-1-3", [checkpoint])
 
 
 def test_the_script_accepts_a_proof_that_leads_to_a_trusted_hash_and_says_what_is_proved(attested, tmp_path):
