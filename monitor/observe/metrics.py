@@ -113,7 +113,7 @@ class Metrics:
         histogram = declare.histogram
         self._runs = declare.counter("monitor_runs_total", "Runs committed: each is one Kafka transaction.")
         self._run_records = histogram(
-            "monitor_run_records", "Records in a run; runs grow by themselves under load.", bounds.RUN_BOUNDS
+            "monitor_run_records", "Records in a run; runs grow under load.", bounds.RUN_BOUNDS
         )
         self._stage = histogram(
             "monitor_stage_seconds",

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.state.forgetting import forgotten
-from monitor.state.layout import ACCOUNT, FRESH
-from monitor.state.migrations import HEADER, record_bytes
+from monitor.state.migrations import CURRENT, Layout, record_bytes
 
 LEAST_GROWTH, MOST_GROWTH = 1024, 4096
 """Slots added at a time: a tenth of what there is, within these bounds. Few at a time, since new slots are zeroed at once
@@ -20,20 +19,23 @@ LOAD_AT_ONCE = 4096
 SWEEP_AT_LEAST = 64
 """Slots a run looks at for forgotten accounts; a longer run looks at one a record, so that the hand keeps up with what arrives."""
 
-VALUE_BYTES = len(HEADER) + ACCOUNT.itemsize
+VALUE_BYTES = CURRENT.value_bytes
 """Of a changelog value."""
 
 _WORD = np.dtype(np.int64)
-_WORDS = ACCOUNT.itemsize // _WORD.itemsize
-_HEADER_WORD = int(np.frombuffer(HEADER, "<i8")[0])
-_FRESH_WORDS = FRESH.view(_WORD)
 
 
 class Accounts:
-    """Account id (bytes) -> slot -> record. Not for two threads at once: `slots` and `load` may move `records`."""
+    """Account id (bytes) -> slot -> record of `layout`. Not for two threads at once: `slots` and `load` may move `records`.
 
-    def __init__(self) -> None:
-        self._records: NDArray[np.void] = np.zeros(0, ACCOUNT)
+    Changelog values of older layouts than `layout` are migrated as they are loaded; what is written is always `layout`.
+    """
+
+    def __init__(self, layout: Layout = CURRENT) -> None:
+        self._layout = layout
+        self._words_each = layout.record.itemsize // _WORD.itemsize
+        self._header_word = int(np.frombuffer(layout.header, "<i8")[0])
+        self._records: NDArray[np.void] = np.zeros(0, layout.record)
         self._slots: dict[bytes, int] = {}
         self._keys: list[bytes | None] = []
         self._free: list[int] = []
@@ -41,7 +43,7 @@ class Accounts:
 
     @property
     def records(self) -> NDArray[np.void]:
-        """ACCOUNT[capacity]: valid until the next call of `slots`, `load` or `load_many`; never keep it across one."""
+        """`layout.record`[capacity]: valid until the next call of `slots`, `load` or `load_many`; never keep it across one."""
         return self._records
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class Accounts:
         unknown = np.flatnonzero(admitted & (found < 0))
         if unknown.size:
             new = dict.fromkeys(key for key in map(keys.__getitem__, unknown.tolist()) if key is not None)
-            self._write(self._create(list(new)), _FRESH_WORDS)
+            self._write(self._create(list(new)), self._layout.fresh.view(_WORD))
             found[unknown] = [self._slots[keys[row]] for row in unknown.tolist()]  # type: ignore[index]
         return found
 
@@ -75,11 +77,11 @@ class Accounts:
 
     def values(self, slots: NDArray[np.int64]) -> list[bytes]:
         """The changelog value, header included, of each record in `slots`."""
-        block = np.empty((len(slots), 1 + _WORDS), _WORD)
-        block[:, 0] = _HEADER_WORD
+        block = np.empty((len(slots), 1 + self._words_each), _WORD)
+        block[:, 0] = self._header_word
         block[:, 1:] = self._words()[slots]
-        joined = block.tobytes()
-        return [joined[at : at + VALUE_BYTES] for at in range(0, len(joined), VALUE_BYTES)]
+        joined, size = block.tobytes(), self._layout.value_bytes
+        return [joined[at : at + size] for at in range(0, len(joined), size)]
 
     def sweep(self, at_most: int, watermark_ms: int, idle_ttl_ms: int, spared: NDArray[np.int64]) -> list[bytes]:
         """Look at the next `at_most` slots and drop the accounts in them that are forgotten, but for the slots `spared`.
@@ -102,7 +104,7 @@ class Accounts:
         if value is None:
             self._drop(key)
             return
-        record = np.frombuffer(record_bytes(key, value), _WORD)
+        record = np.frombuffer(record_bytes(key, value, self._layout), _WORD)
         slot = self._slots.get(key)
         self._write(self._create([key]) if slot is None else np.array([slot]), record)
 
@@ -118,9 +120,9 @@ class Accounts:
 
     def _load_part(self, keys: list[bytes], values: list[bytes]) -> None:
         joined = b"".join(values)
-        if set(map(len, values)) == {VALUE_BYTES}:
-            block = np.frombuffer(joined, _WORD).reshape(-1, 1 + _WORDS)
-            if (block[:, 0] == _HEADER_WORD).all():
+        if set(map(len, values)) == {self._layout.value_bytes}:
+            block = np.frombuffer(joined, _WORD).reshape(-1, 1 + self._words_each)
+            if (block[:, 0] == self._header_word).all():
                 slots = self._find(keys)
                 unknown = np.flatnonzero(slots < 0)
                 slots[unknown] = self._create([keys[row] for row in unknown.tolist()])
@@ -131,7 +133,7 @@ class Accounts:
 
     def _words(self) -> NDArray[np.int64]:
         """The records as int64[capacity, words]: whole records are copied many times faster than field by field."""
-        return self._records.view(_WORD).reshape(-1, _WORDS)
+        return self._records.view(_WORD).reshape(-1, self._words_each)
 
     def _write(self, slots: NDArray[np.int64], words: NDArray[np.int64]) -> None:
         """Whole records. The slots are made before this takes its view: making them may move the records."""
