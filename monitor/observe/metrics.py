@@ -149,7 +149,7 @@ class Metrics:
             "lag": ("consumer_lag_records", "Records in the log behind the last committed one."),
             "unstable": (
                 "unstable_records",
-                "High watermark less last stable offset; an upstream transaction that hangs stalls us.",
+                "High watermark less last stable offset; a hanging upstream transaction stalls us.",
             ),
             "queue": ("queue_records", "Records fetched that wait to be decided; beyond a bound fetching pauses."),
             "recovery": ("recovery_seconds", "Duration of the last load of the partition's state."),
