@@ -112,9 +112,7 @@ class Metrics:
         """How long things take."""
         histogram = declare.histogram
         self._runs = declare.counter("monitor_runs_total", "Runs committed: each is one Kafka transaction.")
-        self._run_records = histogram(
-            "monitor_run_records", "Records in a run; runs grow under load.", bounds.RUN_BOUNDS
-        )
+        self._run_records = histogram("monitor_run_records", "Records in a run; more under load.", bounds.RUN_BOUNDS)
         self._stage = histogram(
             "monitor_stage_seconds",
             "Time a run spends in a stage.",
