@@ -179,3 +179,9 @@ def test_partitions_out_of_order_are_damage_not_a_good_log():
     report = verify([*log_of(1), *LOG], (0, 1))
     assert not report.ok
     assert "out of turn" in report.damage
+
+
+def test_a_block_that_contradicts_the_one_before_in_anything_else_is_found_as_well():
+    finding = only(found([*LOG[:-1], resealed(LOG[-1], alerts_from_offset=101)]))
+    assert (finding.kind, finding.height) == (Kind.ALTERED_BLOCK, 6)
+    assert "alerts_from_offset is 101" in finding.what
