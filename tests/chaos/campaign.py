@@ -139,8 +139,6 @@ class Campaign:
             for name in part.group:
                 self._one(name, partial(self._change, name))
             self.generations += max(0, self._generation() - before)
-            for lane in self.stage.lanes:
-                lane.fault = "none"
             for name in part.broker:
                 self._one(name, partial(self._break, name))
             self._say(f"round {number} of {len(self.rounds)} done")
@@ -148,14 +146,13 @@ class Campaign:
 
     def finish(self) -> None:
         """Stop the faults, let the stream end and everything be decided, then let the workers stop."""
-        for lane in self.stage.lanes:
-            lane.fault, lane.arming = "none", ""
         self.feed.finish()
         self._say("the stream has ended")
         try:
             self.stage.await_decided(self.feed.through, END_S)
         except TooLong as error:
             self.tally.wrong.append(f"not everything is decided at the end: {error}")
+        self._settle()
         self.stage.crew.close()
         for fault, codes in self.stage.crew.exits().items():
             wrong = {code: count for code, count in codes.items() if fault.startswith(("rebalance", "end")) and code}
@@ -187,7 +184,7 @@ class Campaign:
             thread.join()
 
     def _settle(self) -> None:
-        """Until all workers serve, and none carries a failpoint into what follows."""
+        """Until all workers serve as one group, and none carries a failpoint into what follows."""
         for lane in self.stage.regular:
             with lane.lock:
                 lane.arming = ""
@@ -195,7 +192,10 @@ class Campaign:
                     lane.fault = "disarmed"
                     lane.worker.kill()
                     lane.look()
-            faults.settle(lane)
+        try:
+            self.stage.await_group()
+        except TooLong as error:
+            self.tally.wrong.append(str(error))
 
     def _change(self, name: str) -> float:
         for lane in self.stage.regular:

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.embedded.kafka import available
 from tests.chaos import proxy
-from tests.chaos.campaign import Campaign, Round
+from tests.chaos.campaign import Campaign, Round, reasons
 from tests.chaos.disk import mountable
 from tests.chaos.stage import Ground, Stage
 from tests.chaos.verdict import reconcile, violations
@@ -44,6 +44,8 @@ def endure(ground: Ground, topic_prefix: str) -> Iterator[Callable[..., Campaign
             campaign = Campaign(stage, SEED, least, [Round(**names)], sys.stdout)
             campaign.run()
             campaign.finish()
+            for why, count in reasons(each for lane in stage.lanes for each in lane.ended).items():
+                print(f"left by itself, {count} x {why}")
             found = reconcile(stage.installation)
             assert campaign.tally.wrong + violations(found) == []
             assert found["transactions"] >= campaign.feed.counts["plain"] + campaign.feed.counts["committed"]

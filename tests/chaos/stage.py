@@ -8,6 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
+
 from monitor.embedded.kafka import EmbeddedKafka
 from monitor.embedded.process import listens
 from tests.chaos import proxy
@@ -130,6 +133,26 @@ class Stage:
         feed = Feed(self.installation.settings, seed, least, rate)
         feed.start()
         return feed
+
+    def await_group(self, timeout_s: float = 120.0) -> None:
+        """Until the regular workers, all of them and nobody else, are one settled group. Raises `TooLong`."""
+
+        def is_settled() -> bool:
+            # A client of its own: one that saw the broker go would sit out its old requests first.
+            admin = AdminClient({"bootstrap.servers": self.broker.bootstrap, "log_level": 0})
+            name = self.installation.settings.app_id
+            try:
+                found = admin.describe_consumer_groups([name], request_timeout=5)[name].result(10)
+            except (KafkaException, TimeoutError):
+                return False
+            members = len(self.regular)
+            return (
+                found.state == ConsumerGroupState.STABLE
+                and len(found.members) == members
+                and all(lane.is_ready for lane in self.regular)
+            )
+
+        await_until(is_settled, timeout_s, "a settled group of the workers", 0.2)
 
     def await_decided(self, goal: dict[int, int], timeout_s: float) -> None:
         """Until every partition is decided as far as `goal`. Raises `TooLong`."""
