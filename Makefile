@@ -28,8 +28,8 @@ bench: $(INSTALLED)  ## what each stage costs on this machine
 chaos: $(INSTALLED)  ## kill, freeze, starve and cut off two workers and their broker; ARGS="--kills 200 --each 30 ..." for longer
 	$(RUN) -m tests.chaos $(ARGS)
 
-simulate: $(INSTALLED)  ## seeded histories of crashes against the protocol
-	$(RUN) tests/simulation $(ARGS)
+simulate: $(INSTALLED)  ## seeded histories of the protocol under crashes, zombies, rebalances
+	$(RUN) -m tests.simulation $(ARGS)
 
 # One version of each package for all Pythons: the same numpy computes the same features everywhere.
 lock: .cache/uv/bin/uv  ## requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
