@@ -1,24 +1,34 @@
 """Facts about Faust, aiokafka and librdkafka, as installed, that the design leans on. One that fails was mended, moved or got worse:
 read what the monitor does about it (named in each test) before changing the test.
 
-Driven here without Kafka, as cheap as they can be. Known and not driven, since each takes a cluster under load or a long run:
-the restart that resumes before it seeks (its order in the source is held here; tests/integration/test_restart.py restarts
-workers), a changelog that cannot be read and hangs recovery, commits that stick at a folded gap after a rebalance, replays
-after every rebalance, a member that is thrown out when all its partitions are paused, `take()` acking its batch when it failed,
-RocksDB ahead of its changelog, and the speed of the idiomatic way.
+Driven here without Kafka, as cheap as they can be; where that cannot be done, the order in the source is held. Known and not
+driven, since each takes a cluster under load or a long run: RocksDB ahead of its changelog, a member thrown out when all its
+partitions are paused, and the speed of the idiomatic way. What the monitor does about a restart that resumes before it seeks, about
+replays after a rebalance and about commits that stick is driven on a real Kafka by tests/integration/test_restart.py and tests/chaos.
 """
 
 import asyncio
 import inspect
+import re
 import ssl
+import time
 from collections import defaultdict
+from contextlib import asynccontextmanager
+from importlib import metadata
 from types import SimpleNamespace
 
+import aiokafka.codec
 import faust
+import faust.streams as streams
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from confluent_kafka import Consumer as Client
+from confluent_kafka import Producer, TopicPartition
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.events import Event
 from faust.stores.memory import Store as MemoryStore
+from faust.streams import Stream
 from faust.tables.recovery import Recovery
 from faust.transport.conductor import ConductorCompiler
 from faust.transport.consumer import Consumer
@@ -26,7 +36,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP
 from faust.types.auth import AuthProtocol
+from faust.types.tuples import Message
 from intervaltree import IntervalTree
+
+from monitor.embedded.mock import MockCluster
 
 SOURCE = TP("transactions", 0)
 UPGRADE = "upgrade: re-check"
@@ -96,6 +109,152 @@ def test_a_record_that_cannot_be_decoded_is_acked_before_anyone_sees_it():
     assert handler.index("message.ack(") < handler.index("on_value_decode_error"), UPGRADE
 
 
+# Agents: monitor/app.py has one agent, with concurrency 1, that acks nothing itself; an unexpected error ends the process.
+
+
+def fed(one, count):
+    """A channel, and the events to put on it, each with one reference, as if they came from Kafka."""
+    one.flow_control.resume()
+    generation = one.consumer_generation_id
+    messages = [
+        Message("t", 0, offset, 0.0, 0, {}, b"k", offset, None, generation_id=generation) for offset in range(count)
+    ]
+    for message in messages:
+        message.incref()
+    return one.channel(value_type=int), [Event(one, b"k", message.offset, {}, message) for message in messages]
+
+
+@asynccontextmanager
+async def running(agent):
+    """Faust waits for ever for an agent that has failed once to stop, and its tasks swallow what cancels them."""
+    before = asyncio.all_tasks()
+    await agent.start()
+    try:
+        yield
+    finally:
+        agent._stopped.set()
+        agent.supervisor._stopped.set()
+        async with asyncio.timeout(30):
+            while left := asyncio.all_tasks() - before:
+                for task in left:
+                    task.cancel()
+                await asyncio.sleep(0)
+
+
+def acked(events):
+    return [event.message.offset for event in events if event.message.acked]
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_an_agent_that_raises_has_its_record_acked_and_goes_on_with_the_next():
+    one, seen = app(), []
+    channel, events = fed(one, 3)
+
+    @one.agent(channel)
+    async def failing(stream):
+        async for value in stream:
+            seen.append(value)
+            if value == 0:
+                raise RuntimeError("the first cannot be processed")
+
+    async with running(failing):
+        for event in events:
+            await channel.put(event)
+        await until(lambda: len(seen) == 3 and 0 in acked(events))
+    assert seen == [0, 1, 2], f"the failed record does not come again; {UPGRADE}"
+
+
+async def test_any_error_of_an_agent_triggers_a_commit():
+    commits = []
+
+    async def commit():
+        commits.append(True)
+
+    await Consumer.on_task_error(SimpleNamespace(commit=commit), RuntimeError())
+    assert commits, UPGRADE
+
+
+async def failing_batches(take, acks=0):
+    """An agent over `take` whose first batch of three fails: `(batches, current events, offsets acked)`, once there are `acks`."""
+    one, batches, current = app(), [], []
+    channel, events = fed(one, 6)
+
+    @one.agent(channel)
+    async def failing(stream):
+        async for batch in take(stream, 3, 1.0):
+            batches.append([getattr(each, "value", each) for each in batch])
+            current.append(faust.current_event())
+            if len(batches) == 1:
+                raise RuntimeError("the first batch cannot be processed")
+
+    async with running(failing):
+        for event in events[:3]:
+            await channel.put(event)
+        await until(lambda: len(batches) == 1)
+        for event in events[3:]:
+            await channel.put(event)
+        await until(lambda: len(batches) == 2 and len(acked(events)) >= acks)
+        return batches, current, acked(events)
+
+
+async def test_take_acks_the_batch_that_failed():
+    batches, _, offsets = await failing_batches(Stream.take, acks=3)
+    assert batches == [[0, 1, 2], [3, 4, 5]], UPGRADE
+    assert offsets[:3] == [0, 1, 2], UPGRADE
+
+
+async def test_noack_take_hands_out_the_next_batch_after_one_that_failed_and_a_later_ack_would_commit_both():
+    batches, _, offsets = await failing_batches(Stream.noack_take)
+    assert batches == [[0, 1, 2], [3, 4, 5]], f"0 to 2 do not come again; {UPGRADE}"
+    assert offsets == [], UPGRADE
+    assert Consumer._new_offset(books(committed=None, acked=[3, 4, 5]), SOURCE) == 6, UPGRADE
+
+
+async def test_inside_take_there_is_no_current_event():
+    _, current, _ = await failing_batches(Stream.take)
+    assert current == [None, None], UPGRADE
+
+
+async def test_a_table_cannot_be_written_without_a_current_event_but_its_changelog_can():
+    table = app().Table("by-hand", key_type=bytes, value_type=bytes, default=bytes, partitions=1)
+    with pytest.raises(TypeError, match="outside of stream"):
+        table[b"account"] = b"record"
+    assert inspect.isawaitable(table.send_changelog(0, b"account", b"record")), UPGRADE
+
+
+async def test_with_concurrency_a_later_record_is_acked_while_an_earlier_one_is_in_work():
+    one, held, seen = app(), asyncio.Event(), []
+    channel, events = fed(one, 3)
+
+    @one.agent(channel, concurrency=2)
+    async def two(stream):
+        async for value in stream:
+            seen.append(value)
+            if value == 0:
+                await held.wait()
+
+    async with running(two):
+        for event in events:
+            await channel.put(event)
+        await until(lambda: acked(events))
+        assert 0 in seen
+        assert 0 not in acked(events), UPGRADE
+
+
+def test_an_update_of_an_hour_hopping_by_the_minute_is_sixty_writes():
+    """So windows are tiles of one record an account: monitor/state/tiles.py."""
+    table = app().Table("hops", default=int, partitions=1).hopping(3600, 60).table
+    writes = []
+    table._set_key = lambda key, _value: writes.append(key)
+    table._set_windowed("account", 1, 1_700_000_000.0)
+    assert len(writes) == 60, UPGRADE
+
+
 # Flushing: everything a run leaves behind goes by monitor/wire/transactions.py, never by Faust's producer.
 
 
@@ -141,6 +300,78 @@ def test_an_error_in_recovery_is_a_warning_and_no_more():
     handler = source[source.rindex("except Exception") :]
     assert "logger.warning" in handler, UPGRADE
     assert "raise" not in handler, UPGRADE
+
+
+async def test_a_changelog_that_cannot_be_applied_leaves_recovery_waiting_for_ever():
+    """monitor/state/store.py makes it fatal."""
+    one, tp, tried = app(), TP("changelog", 0), []
+    one.flow_control.resume()
+
+    class Table:
+        recovery_buffer_size = 1
+
+        async def on_changelog_event(self, event):
+            pass
+
+        def apply_changelog_batch(self, batch):
+            tried.append(len(batch))
+            raise ValueError("not a record of ours")
+
+    recovery = Recovery(one, one.tables)
+    recovery.active_tps.add(tp)
+    recovery.tp_to_table[tp] = Table()
+    recovery.active_highwaters[tp], recovery.active_offsets[tp] = 0, -1
+    recovery.in_recovery = True
+    reading = asyncio.create_task(Recovery._slurp_changelogs.fun(recovery))
+    try:
+        await one.tables.changelog_queue.put(SimpleNamespace(message=SimpleNamespace(tp=tp, offset=0)))
+        await until(lambda: len(tried) >= 2)  # as it came, and again when nothing more came for 5 s
+        assert not recovery.signal_recovery_end.is_set(), UPGRADE
+        assert recovery.in_recovery, UPGRADE
+    finally:
+        recovery._stopped.set()
+        reading.cancel()
+        await asyncio.wait([reading], timeout=30)
+
+
+async def test_under_exactly_once_the_highwater_is_unknown_before_the_first_fetch_and_recovery_is_skipped():
+    """So `processing_guarantee` stays what it is, and monitor/wire/transport.py answers highwaters itself."""
+    fetched_nothing = SimpleNamespace(last_stable_offset=lambda _tp: None)
+    thread = SimpleNamespace(consumer=SimpleNamespace(in_transaction=True), _ensure_consumer=lambda: fetched_nothing)
+    answered = await driver.AIOKafkaConsumerThread._highwaters(thread, [SOURCE])
+    assert answered == {SOURCE: None}, UPGRADE
+
+    async def highwaters(*_tps):
+        return answered
+
+    one = app()
+    recovery = Recovery(one, one.tables)
+    await recovery._build_highwaters(
+        SimpleNamespace(highwaters=highwaters), {SOURCE}, recovery.active_highwaters, "active"
+    )
+    recovery.active_offsets[SOURCE] = -1  # nothing was read
+    assert not recovery.need_recovery(), UPGRADE
+
+
+def test_under_exactly_once_a_commit_waits_for_no_message_at_all():
+    source = inspect.getsource(Consumer._commit_offsets)
+    transactional = source[source.index("if self.in_transaction:") : source.index("producer.flush()")]
+    assert "flush" not in transactional, UPGRADE
+
+
+def test_without_exactly_once_the_producer_is_not_idempotent():
+    settings = driver.Producer._settings_extra
+    assert settings(SimpleNamespace(app=SimpleNamespace(in_transaction=False))) == {}, UPGRADE
+
+
+def test_no_heartbeat_goes_out_while_the_assignment_callback_runs():
+    """So monitor/wire/transport.py only fences and finds tails there; state is loaded from `highwaters`."""
+    joining = inspect.getsource(GroupCoordinator.ensure_active_group)
+    beats_again = joining.index("_start_heartbeat_task()")
+    assert joining.index("_stop_heartbeat_task()") < joining.index("_do_rejoin_group(") < beats_again, UPGRADE
+    assert "await self._on_join_complete(" in inspect.getsource(GroupCoordinator._do_rejoin_group), UPGRADE
+    callback = inspect.getsource(GroupCoordinator._on_join_complete)
+    assert callback.index("on_partitions_assigned(assigned)") < callback.index("await res"), UPGRADE
 
 
 def test_the_highwater_loses_one_on_its_way():
@@ -193,3 +424,40 @@ async def test_an_empty_fetch_waits_a_second_and_a_half_unless_the_consumer_is_t
     consumer = worker_consumer(in_transaction=False)
     assert consumer._fetch_max_wait_ms == 1500, UPGRADE
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start), UPGRADE
+
+
+def test_librdkafka_waits_the_whole_time_for_as_many_records_as_were_asked_for():
+    """So monitor/wire/kafka_log.py asks with a short timeout."""
+    with MockCluster() as cluster:
+        cluster.create_topic("few", 1)
+        producer = Producer({"bootstrap.servers": cluster.bootstrap})
+        for number in range(2):
+            producer.produce("few", b"%d" % number)
+        producer.flush(30)
+        client = Client({"bootstrap.servers": cluster.bootstrap, "group.id": "g", "enable.auto.commit": False})
+        client.assign([TopicPartition("few", 0, 0)])
+        assert len(client.consume(2, 30.0)) == 2
+        client.seek(TopicPartition("few", 0, 0))
+        began_s = time.monotonic()
+        got = client.consume(3, 2.0)
+        assert len(got) <= 2
+        assert time.monotonic() - began_s >= 1.9, f"it came back early; {UPGRADE}"
+        client.close()
+
+
+def test_aiokafka_reads_lz4_zstd_and_snappy_with_cramjam_only(monkeypatch):
+    """So pyproject.toml names cramjam."""
+    assert aiokafka.codec.has_lz4()
+    assert "cramjam" in {re.split(r"[^A-Za-z0-9_-]", each)[0] for each in metadata.requires("fraud-monitor") or []}
+    monkeypatch.setattr(aiokafka.codec, "cramjam", None)
+    assert (aiokafka.codec.has_lz4(), aiokafka.codec.has_zstd(), aiokafka.codec.has_snappy()) == (
+        False,
+        False,
+        False,
+    ), UPGRADE
+
+
+def test_streams_run_on_the_compiled_iterator_although_cython_optimizations_are_off():
+    """It acks by itself, past `Event.ack` and `Consumer.ack`: our agent reads `noack()` and acks the event."""
+    assert app().conf.cython_optimizations is False
+    assert streams._CStreamIterator is not None, UPGRADE
