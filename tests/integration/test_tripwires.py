@@ -25,6 +25,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from confluent_kafka import Consumer as Client
 from confluent_kafka import Producer, TopicPartition
+from faust.assignor.client_assignment import CopartitionedAssignment
+from faust.assignor.copartitioned_assignor import CopartitionedAssignor
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.events import Event
 from faust.stores.memory import Store as MemoryStore
@@ -424,6 +426,16 @@ async def test_an_empty_fetch_waits_a_second_and_a_half_unless_the_consumer_is_t
     consumer = worker_consumer(in_transaction=False)
     assert consumer._fetch_max_wait_ms == 1500, UPGRADE
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start), UPGRADE
+
+
+def test_the_assignor_moves_a_partition_too_many_when_the_workers_do_not_divide_the_partitions():
+    """It cuts everybody down to the floor and deals the rest anew: 2 need not have left the second worker."""
+    had = {"first": {0, 1}, "second": {2, 3}, "third": set()}
+    clients = {name: CopartitionedAssignment(active, set(), topics={"t"}) for name, active in had.items()}
+    assigned = CopartitionedAssignor({"t"}, clients, 4, replicas=0).get_assignment()
+    assert {name: each.actives for name, each in assigned.items()} == {"first": {1, 2}, "second": {3}, "third": {0}}, (
+        UPGRADE
+    )
 
 
 def test_librdkafka_waits_the_whole_time_for_as_many_records_as_were_asked_for():
