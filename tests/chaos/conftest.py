@@ -32,16 +32,16 @@ def ground() -> Iterator[Ground]:
 
 @pytest.fixture
 def endure(ground: Ground, topic_prefix: str) -> Iterator[Callable[..., Campaign]]:
-    """`endure(8_000, workers=[...], group=[...], broker=[...])`: two workers, that stream, those faults; the checker finds nothing.
+    """`endure(8_000, Round(workers=[...], group=[...], broker=[...]), ...)`: two workers, that stream, those faults; nothing is wrong.
 
-    The campaign comes back for what else a test wants to know; `.wrong_codes` of its exits has been seen to be none.
+    The campaign comes back for what else a test wants to know.
     """
     with ExitStack() as stack:
 
-        def run(least: int, **names: list[str]) -> Campaign:
+        def run(least: int, *rounds: Round) -> Campaign:
             stage = stack.enter_context(Stage(ground, topic_prefix))
             stage.start_workers()
-            campaign = Campaign(stage, SEED, least, [Round(**names)], sys.stdout)
+            campaign = Campaign(stage, SEED, least, rounds, sys.stdout)
             campaign.run()
             campaign.finish()
             for why, count in reasons(each for lane in stage.lanes for each in lane.ended).items():

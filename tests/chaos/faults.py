@@ -14,6 +14,7 @@ from tests.chaos.stage import Stage, TooLong, await_until
 SESSION_S = 6.0
 """The session timeout of the workers."""
 
+TAKEN_OVER_S = 12.0
 READY_S = 120.0
 ARMED_S = 45.0
 """How long an armed worker may take to reach its failpoint before it is killed where it is."""
@@ -79,9 +80,16 @@ def freeze(stage: Stage, lane: Lane, chance: random.Random) -> float:
     time.sleep(chance.uniform(0.0, 1.0))
     struck = time.monotonic()
     lane.signal(signal.SIGSTOP)
-    time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
+    _keep_frozen(stage, struck, chance)
     lane.signal(signal.SIGCONT)
     return struck
+
+
+def _keep_frozen(stage: Stage, struck: float, chance: random.Random) -> None:
+    """Beyond the session, until others have gone on in its place; not for ever, as the others may be frozen too."""
+    time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
+    with suppress(TooLong):
+        await_until(lambda: stage.goes_on_after(struck), TAKEN_OVER_S, "others take over")
 
 
 def freeze_at(point: str) -> LaneFault:
@@ -95,7 +103,7 @@ def freeze_at(point: str) -> LaneFault:
             stage.missed.append(point)
             lane.signal(signal.SIGSTOP)
         struck = time.monotonic()
-        time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
+        _keep_frozen(stage, struck, chance)
         lane.signal(signal.SIGCONT)
         return struck
 

@@ -130,9 +130,14 @@ class Stage:
 
     def feed(self, seed: int, least: int, rate: float) -> Feed:
         """A stream of transactions, running."""
-        feed = Feed(self.installation.settings, seed, least, rate)
-        feed.start()
-        return feed
+        self.stream = Feed(self.installation.settings, seed, least, rate)
+        self.stream.start()
+        return self.stream
+
+    def goes_on_after(self, moment: float) -> bool:
+        """Whether every partition has decided something that was sent after this moment (monotonic)."""
+        goal = self.stream.sent_after(moment)
+        return goal is not None and self.watch.reached(goal)
 
     def await_group(self, timeout_s: float = 120.0) -> None:
         """Until the regular workers, all of them and nobody else, are one settled group. Raises `TooLong`."""
