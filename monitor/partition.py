@@ -35,7 +35,7 @@ STOP_S = 10.0
 """How long a revocation waits for the run in flight. Longer, and the group waits for us; the next owner's fence settles it."""
 
 CAUTIOUS_AFTER = 3
-"""Takeovers at one position after which runs are of one record, until one more than `max_run_records` of them are behind."""
+"""Attempts at one position after which runs are of one record, until one more than `max_run_records` of them are behind."""
 
 MAX_RUN_BYTES = 64 << 20
 """Most bytes of records in one run, unless one record alone has more: a producer's queue ends at 1 GiB, and a fetch is bounded as it
@@ -101,8 +101,6 @@ class Partition:
         """Fence, find the tails, and keep the state of `kept` (the same partition, before) if nothing was committed since."""
         taken = await self._in_thread(self._around.takeover.take, self.number)
         self.position, self.changelog_end, self._writer = taken.position, taken.changelog_end, taken.writer
-        if taken.attempts > CAUTIOUS_AFTER:
-            self._alone_through = self.next_offset + self._around.max_run_records
         if kept is not None and kept.is_settled and kept.position.block_hash == self.position.block_hash:
             self.accounts, self._recovered = kept.accounts, True
 
@@ -113,7 +111,7 @@ class Partition:
             self.accounts = await self._in_thread(
                 self._around.takeover.load, self.number, self.changelog_end, lambda: not self._stopping
             )
-            self._recovered = True
+            self._recovered = not self._stopping  # a load that is not wanted any more ends where it is
             self._around.metrics.record_recovery(
                 self.number, self._around.clock.monotonic_s() - began, len(self.accounts)
             )
@@ -142,6 +140,9 @@ class Partition:
 
     async def _decide_all(self) -> None:
         try:
+            await self._queue.filled.wait()
+            if not self._stopping:
+                await self._count_attempt()
             while not self._stopping:
                 await self._queue.filled.wait()
                 self._queue.filled.clear()
@@ -152,6 +153,12 @@ class Partition:
         except BaseException as error:
             self._recovered = False  # what the accounts hold now may or may not be committed
             self._around.fatal(error)
+
+    async def _count_attempt(self) -> None:
+        """How often deciding began at this position; counted once there is something to decide, and again at the next takeover."""
+        attempts = await self._in_thread(self._around.takeover.attempts, self.number, self.next_offset)
+        if attempts > CAUTIOUS_AFTER:
+            self._alone_through = self.next_offset + self._around.max_run_records
 
     async def _decide_next(self) -> None:
         events = self._queue.take(self._around.max_run_records)
@@ -181,7 +188,7 @@ class Partition:
         alone = sum(record.offset <= self._alone_through for record in records)
         for record in records[:alone]:
             log.warning(
-                "a record alone, after %d takeovers at one position; if this worker ends now: %s",
+                "a record alone, after %d attempts at one position; if this worker ends now: %s",
                 CAUTIOUS_AFTER,
                 quarantine_command(self.number, record.offset),
                 extra={"partition": self.number, "offset": record.offset},

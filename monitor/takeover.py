@@ -12,7 +12,7 @@ from monitor.effects.audit import Position, genesis_block, position_of, verify_b
 from monitor.effects.block import Block, read_block
 from monitor.effects.changelog import NO_TAIL, changelog_tail
 from monitor.effects.message import Message
-from monitor.errors import GapError, TopicError
+from monitor.errors import FencedError, GapError, MonitorError, TopicError
 from monitor.failpoints import Reach, pass_by
 from monitor.state.accounts import Accounts
 from monitor.wire.log import Log, Tail, Writer
@@ -22,22 +22,19 @@ from monitor.wire.start import Start, resolve_start
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A partition as it was found: where decisions stand, the changelog's last record (-1: none), and the only writer.
-
-    `attempts` counts the takeovers at this position, this one included.
-    """
+    """A partition as it was found: where decisions stand, the changelog's last record (-1: none), and the only writer."""
 
     position: Position
     changelog_end: int
     writer: Writer
-    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
     """How this worker takes partitions over.
 
-    `writer` makes the producer of a transactional id; `attempts(partition, next_offset)` counts takeovers (`monitor.wire.attempts`).
+    `writer` makes the producer of a transactional id; `attempts(partition, next_offset)` counts how often deciding began there
+    (`monitor.wire.attempts`).
     """
 
     log: Log
@@ -67,19 +64,36 @@ class Takeover:
         audit = self.log.tail(self.audit_topic, partition)
         changelog = self.log.tail(self.changelog_topic, partition)
         self.reach("tails_read")
+        try:
+            position = self._position(partition, topic_id, audit, changelog)
+        except MonitorError:
+            self._check_still_ours(partition, audit)
+            raise
+        if position is None:
+            position = self._begin(partition, topic_id, writer)
+        self.reach("taken")
+        return Taken(position, -1 if changelog is None else changelog.offset, writer)
+
+    def _position(self, partition: int, topic_id: str, audit: Tail | None, changelog: Tail | None) -> Position | None:
+        """Where the partition stands by its tails, None for a new one. Raises what `take` says when they contradict each other."""
         if audit is None or audit.value is None:
             self._check_new(partition, changelog)
-            position = self._begin(partition, topic_id, writer)
-        else:
-            block = read_block(audit.value)
-            verify_block(block, None)
-            position = position_of(block)
-            self._check_changelog(block, changelog)
-            self.check_source(position, topic_id)
-            self._check_retention(position)
-        self.reach("taken")
-        attempts = self.attempts(partition, position.last_offset + 1)
-        return Taken(position, -1 if changelog is None else changelog.offset, writer, attempts)
+            return None
+        block = read_block(audit.value)
+        verify_block(block, None)
+        position = position_of(block)
+        self._check_changelog(block, changelog)
+        self.check_source(position, topic_id)
+        self._check_retention(position)
+        return position
+
+    def _check_still_ours(self, partition: int, audit: Tail | None) -> None:
+        """What seems to contradict itself may have been written between two reads, by whoever took over from a worker that hung here."""
+        again = self.log.tail(self.audit_topic, partition)
+        if again is not None and (audit is None or again.offset > audit.offset):
+            raise FencedError(
+                f"{self.audit_topic}[{partition}] grew while its partition was taken over: another worker owns it now; this one leaves"
+            )
 
     def load(self, partition: int, changelog_end: int, is_wanted: Callable[[], bool] = lambda: True) -> Accounts:
         """The partition's accounts as of changelog offset `changelog_end`; gives up, with what it has, once it is not wanted.

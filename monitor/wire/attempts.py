@@ -1,4 +1,4 @@
-"""How often a partition was taken over at the same position: kept as the committed offset of a group of its own, whose metadata is the count.
+"""How often deciding began at the same position of a partition: kept as the committed offset of a group of its own, whose metadata is the count.
 
 A worker that dies of one record dies again at the same place. What it knew of that dies with it, so the count must be in Kafka; a
 committed offset is small, compacted, and needs no topic of its own.
@@ -27,7 +27,7 @@ class Attempts:
         self._topic = topic
 
     def note(self, partition: int, next_offset: int) -> int:
-        """Count this takeover; how many there were at this position, it included.
+        """Count this attempt; how many there were at this position, it included.
 
         What cannot be counted counts as the first: caution must not be one more way to fail.
         """
@@ -39,7 +39,7 @@ class Attempts:
             after = TopicPartition(self._topic, partition, next_offset, metadata=str(count))
             consumer.commit(offsets=[after], asynchronous=False)
         except KafkaException as error:
-            log.warning("takeovers are not counted", extra={"partition": partition, "error": str(error)})
+            log.warning("attempts are not counted", extra={"partition": partition, "error": str(error)})
             return 1
         finally:
             consumer.close()

@@ -151,6 +151,7 @@ class Consumer(aiokafka.Consumer):
         super().__init__(*args, **kwargs)
         self._host: Host = self.app.host
         self._fetched_through: dict[int, int] = {}
+        self._committable: dict[int, int] = {}
         self._unreadable_in_a_row = 0
 
     def _is_folded(self, tp: TP) -> bool:
@@ -214,6 +215,7 @@ class Consumer(aiokafka.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fence and find the tails before Faust's own handling starts recovery."""
+        self._committable.clear()
         self._fetched_through.clear()  # where reading stood in another generation says nothing
         if not self.app.should_stop:  # on the way out nobody is fenced any more
             partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
@@ -234,10 +236,14 @@ class Consumer(aiokafka.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's way to its first read position: for the transactions topic, the offset after the last audited one."""
+        self._fetched_through.clear()  # Faust's own seek comes first: what is fetched between the two follows nothing
         found = dict(await super().seek_to_committed())
         for tp in [tp for tp in found if self._is_folded(tp)]:
             found[tp] = _still_ours(self._host.next_offset(tp.partition), tp)
             await self._seek(tp, found[tp])
+            # What a worker before us decided, and died before the group's offset followed: lag tools must see that too.
+            self._committable[tp.partition] = found[tp]
+            _ = self._acked[tp]  # Faust asks for the offsets of the partitions that stand here
         return found
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -249,12 +255,11 @@ class Consumer(aiokafka.Consumer):
             offset: int | None = super()._new_offset(tp)
             return offset
         acked = self._acked[tp]
-        if not acked:
-            return None
-        last: int = max(acked)
-        acked.clear()
-        self._acked_index[tp].clear()
-        return last + 1
+        if acked:
+            self._committable[tp.partition] = max(acked) + 1
+            acked.clear()
+            self._acked_index[tp].clear()
+        return self._committable.get(tp.partition)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's stall warnings know records, not chunks; ours are the age of the last fetch and commit."""

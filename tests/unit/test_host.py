@@ -29,7 +29,7 @@ class Takeover:
 
     def take(self, partition):
         position = SimpleNamespace(last_offset=9, block_hash=b"h", topic="t")
-        return SimpleNamespace(position=position, changelog_end=500, writer=None, attempts=1)
+        return SimpleNamespace(position=position, changelog_end=500, writer=None)
 
     def load(self, partition, end, is_wanted):
         self.let_go.result(30)

@@ -7,7 +7,7 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.effects.audit import genesis_block
 from monitor.effects.changelog import changelog_tail
-from monitor.errors import GapError, ProtocolError, TopicError
+from monitor.errors import FencedError, GapError, ProtocolError, TopicError
 from monitor.takeover import Takeover
 from monitor.wire.log import Tail
 from monitor.wire.start import Start
@@ -153,19 +153,23 @@ def test_retention_that_took_undecided_records_is_a_loss():
         takeover(Log({AUDIT: audit_tail(start=20)}, marks=(30, 100))).take(0)
 
 
+def test_a_worker_that_hung_between_two_reads_finds_itself_fenced_and_not_the_state_lost():
+    log = Log({AUDIT: audit_tail()})
+
+    def successor_writes(point):
+        if point == "tails_read":
+            log.tails[AUDIT] = Tail(5, None, audit_tail(start=50).value, 0)
+
+    log.tails[CHANGELOG] = Tail(4, b"a", b"v", 0)  # what the successor's run wrote
+    with pytest.raises(FencedError, match="another worker owns it now"):
+        takeover(log, reach=successor_writes).take(0)
+
+
 def test_an_altered_block_at_the_tail_is_refused():
     tail = audit_tail()
     altered = tail.value[:-1] + bytes([tail.value[-1] ^ 1])
     with pytest.raises(ProtocolError):
         takeover(Log({AUDIT: Tail(0, None, altered, 0)})).take(0)
-
-
-def test_takeovers_are_counted_by_the_offset_that_comes_next():
-    counted = []
-    log = Log({AUDIT: audit_tail(start=12)})
-    taken = takeover(log, attempts=lambda *told: counted.append(told) or 4).take(0)
-    assert counted == [(0, 12)]
-    assert taken.attempts == 4
 
 
 def test_a_load_that_is_no_longer_wanted_ends_between_two_batches():

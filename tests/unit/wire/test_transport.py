@@ -194,8 +194,18 @@ async def test_the_offset_to_commit_is_after_the_last_acked_chunk(consumer, comm
     consumer._acked[SOURCE].extend(acked)
     consumer._acked_index[SOURCE].update(acked)
     assert consumer._new_offset(SOURCE) == acked[-1] + 1
-    assert consumer._new_offset(SOURCE) is None, "and once only"
+    assert consumer._new_offset(SOURCE) == acked[-1] + 1, "what was not committed is asked for again"
     assert not consumer._acked_index[SOURCE]
+
+
+async def test_a_quiet_partition_commits_what_its_owner_before_decided(consumer):
+    assert consumer._new_offset(SOURCE) is None
+    consumer._thread.committed = {SOURCE: 3}
+    await consumer.seek_to_committed()
+    assert consumer._new_offset(SOURCE) == 5
+    assert SOURCE in consumer._acked, "Faust asks only for partitions that stand there"
+    await consumer.on_partitions_assigned({SOURCE}, 2)
+    assert consumer._new_offset(SOURCE) is None
 
 
 async def test_offsets_of_other_topics_are_committed_as_faust_does(consumer):
