@@ -183,10 +183,13 @@ def _tail(message: Any) -> Tail:
 
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     where = TopicPartition(topic, partition)
-    found = _asked(
-        lambda: consumer.get_watermark_offsets(where, timeout=STALL_S),
-        f"{topic}[{partition}]: no watermarks",
-    )
+
+    def ask() -> tuple[int, int] | None:
+        # librdkafka keeps what a broker said that had just come up, such as a topic without partitions: have it ask anew.
+        consumer.list_topics(topic, timeout=STALL_S)
+        return consumer.get_watermark_offsets(where, timeout=STALL_S)
+
+    found = _asked(ask, f"{topic}[{partition}]: no watermarks")
     if found is None:
         raise BrokerError(f"{topic}[{partition}]: Kafka did not answer in {STALL_S:.0f} s; check the brokers setting")
     return int(found[0]), int(found[1])

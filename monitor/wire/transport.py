@@ -256,7 +256,8 @@ class Consumer(aiokafka.Consumer):
             return offset
         acked = self._acked[tp]
         if acked:
-            self._committable[tp.partition] = max(acked) + 1
+            # Never back: what was fetched before the seek, and known, is acked after it.
+            self._committable[tp.partition] = max(self._committable.get(tp.partition, 0), max(acked) + 1)
             acked.clear()
             self._acked_index[tp].clear()
         return self._committable.get(tp.partition)
