@@ -1,6 +1,7 @@
 """Many histories, over all cores: each process takes the streams that are its own, so that every stream is made once."""
 
 import gc
+import logging
 import multiprocessing
 import os
 import warnings
@@ -89,7 +90,8 @@ def _work(pipe: Connection, seed: int, histories: int, job: int, jobs: int) -> N
 
 
 def quiet() -> None:
-    """A process that is killed leaves coroutines behind that nobody awaits."""
+    """A process that is killed leaves coroutines behind that nobody awaits; and workers have much to say."""
+    logging.disable(logging.CRITICAL)
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited", category=RuntimeWarning)
 
 

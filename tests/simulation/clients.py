@@ -68,7 +68,9 @@ class SimLog:
     def read_through(self, topic: str, partition: int, last: int) -> Iterator[tuple[list[bytes], list[bytes | None]]]:
         """Keys and values up to offset `last`, in one batch or several; each takes time, in which the log may be compacted."""
         self._wait()
-        at, size = 0, self._world.random.choice((7, 1_000, 1_000))
+        random = self._world.random
+        at, size = 0, random.choice((7, 1_000, 1_000))
+        slow = random.random() * 2 if random.random() < 0.1 else 0.0
         while at <= last:
             keys: list[bytes] = []
             values: list[bytes | None] = []
@@ -81,6 +83,7 @@ class SimLog:
             else:
                 at = last + 1
             yield keys, values
+            self._world.pause(self._process, slow)
             self._wait()
 
     def _wait(self) -> None:

@@ -1,6 +1,7 @@
 """The production transport's consumer on the simulated broker: `monitor.wire.transport.Consumer` itself, over a client that fetches in memory."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from random import Random
 from types import SimpleNamespace
@@ -22,11 +23,11 @@ class _Client(aiokafka.Consumer):
     def __init__(self, host: Any, broker: Broker, random: Random, committed: Callable[[int], int | None]) -> None:
         # Nothing of Faust's own construction: it wants an app, and a thread with a Kafka client.
         self.app = SimpleNamespace(host=host, should_stop=False)
-        self._host, self._fetched_through = host, {}
         self._broker, self._random, self._committed = broker, random, committed
-        self._acked: dict[TP, list[int]] = {}
-        self._acked_index: dict[TP, set[int]] = {}
+        self._acked: dict[TP, list[int]] = defaultdict(list)
+        self._acked_index: dict[TP, set[int]] = defaultdict(set)
         self._at: dict[TP, int] = {}
+        self._ours: set[TP] = set()
         self.active: set[TP] = set()
         self.generation = -1
         self.news = asyncio.Event()
@@ -66,14 +67,15 @@ class _Client(aiokafka.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Where reading would begin if nobody sought: at the group's offset."""
         for tp in assigned:
-            self._acked[tp], self._acked_index[tp] = [], set()
             if self._is_folded(tp):
                 self._at[tp] = self._committed(tp.partition) or 0
+                self._ours.add(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Faust forgets what was acked and not committed."""
         for tp in revoked:
             self._at.pop(tp, None)
+            self._ours.discard(tp)
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """Of no changelog."""
@@ -83,14 +85,11 @@ class _Client(aiokafka.Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's own: to what the group has committed."""
         await asyncio.sleep(0)
-        return {tp: self._committed(tp.partition) or 0 for tp in self._acked if self._is_folded(tp)}
+        return {tp: self._committed(tp.partition) or 0 for tp in self._ours}
 
 
 class SimConsumer(transport.Consumer, _Client):
-    """`super()` in the transport is `_Client`."""
-
-    def __init__(self, *args: Any) -> None:
-        _Client.__init__(self, *args)
+    """`super()` in the transport is `_Client`, in its constructor as everywhere."""
 
     def revoke(self, tps: set[TP]) -> None:
         """What Faust does before it tells anybody: acks that are not committed yet are forgotten."""
@@ -101,7 +100,7 @@ class SimConsumer(transport.Consumer, _Client):
 
     def ack(self, tp: TP, offset: int) -> bool:
         """What is read up to `offset` is done with. As in Faust, nobody asks in which generation it was read."""
-        if tp not in self._acked or offset in self._acked_index[tp]:
+        if tp not in self._ours or offset in self._acked_index[tp]:
             return False
         self._acked[tp].append(offset)
         self._acked_index[tp].add(offset)

@@ -10,8 +10,8 @@ KILL, HANG, ZOMBIE, STOP, REBALANCE = "kill -9", "hang", "hang beyond the sessio
 TIMED = (KILL, HANG, ZOMBIE, STOP, REBALANCE)
 """Happen at some moment, between any two steps of whatever is going on."""
 
-AT_POINTS = (KILL, HANG, ZOMBIE)
-"""Happen to a worker when it reaches a point of the protocol."""
+AT_POINTS = (KILL, HANG, ZOMBIE, REBALANCE)
+"""Happen when a worker reaches a point of the protocol."""
 
 COMMITS = ("refused", "unknown", "late", "slow")
 """How a commit goes wrong: see `tests.simulation.clients.SimWriter`."""

@@ -83,7 +83,11 @@ class Group:
         return True
 
     def _tell(self, member: Member) -> None:
-        self._world.after(self._world.random.random() * HEARTBEAT_S, member.process, member.told)
+        self._world.after(
+            self._world.random.choice((0.02, 1.0)) * self._world.random.random() * HEARTBEAT_S,
+            member.process,
+            member.told,
+        )
 
     def _give_up(self, rebalance: int) -> None:
         if self._is_joining and self.rebalances == rebalance:

@@ -41,6 +41,8 @@ class Installation:
         self.blocks: dict[bytes, Block] = {}
         self.workers: list[Worker] = []
         self._passings: dict[str, int] = {}
+        self._takeovers: dict[int, tuple[int, int]] = {}
+        self._are_counted = random.random() < 0.1  # records then go one by one after some takeovers, which is slow
         self._commits = 0
         self._made = 0
         self._was_done = self.somebody_hung = False
@@ -90,10 +92,7 @@ class Installation:
             self._clean(what)
             return
         awake = [each for each in self.workers if each.process.frozen_until <= self.world.now]
-        if what == faults.REBALANCE:
-            self.tally.kinds[what] += 1
-            self.group.rebalance()
-        elif awake:
+        if awake:
             self._hit(self.world.random.choice(awake), what)
         else:
             self.world.after(0.3, None, self._do, what)
@@ -102,6 +101,8 @@ class Installation:
         self.tally.kinds[what] += 1
         if what == faults.KILL:
             worker.kill()
+        elif what == faults.REBALANCE:
+            self.group.rebalance()
         elif what == faults.STOP:
             worker.stop()
         elif what == faults.HANG:
@@ -130,6 +131,15 @@ class Installation:
         if what is not None:
             self.tally.points[point] += 1
             self._hit(worker, what)
+
+    def count_takeover(self, partition: int, next_offset: int) -> int:
+        """How often the partition was taken over at this position: what `monitor.wire.attempts` counts."""
+        if not self._are_counted:
+            return 1
+        at, count = self._takeovers.get(partition, (-1, 0))
+        count = count + 1 if at == next_offset else 1
+        self._takeovers[partition] = (next_offset, count)
+        return count
 
     def next_commit(self) -> str:
         """How the next commit goes wrong; "" not at all."""
@@ -174,6 +184,7 @@ class Installation:
             and self.broker.is_quiet()
             and all(
                 self._audited(partition) == expected.last_offset
+                and self.group.offsets.get(partition) == expected.last_offset + 1
                 for partition, expected in enumerate(self.source.expected)
             )
         )

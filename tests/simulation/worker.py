@@ -105,6 +105,7 @@ class Worker:
             writer=lambda name: parts.writer(world, self._in.broker, self.process, name, self.reach, self._next_commit),
             versions=context.versions,
             clock=clock,
+            attempts=self._in.count_takeover,
             reach=self.reach,
         )
         return Surroundings(
@@ -245,6 +246,7 @@ class Worker:
                 return
             consumer.active |= source
             self._news()
+            self._acked()  # or not: the group's offset follows all the same
             while random.random() < 0.2:
                 await asyncio.sleep(random.random())
                 self._in.tally.kinds[faults.AGAIN] += 1
@@ -293,3 +295,5 @@ class Worker:
         for partition, offset in self.consumer.to_commit().items():
             if self._in.group.commit(self.member, partition, offset):
                 self._in.check_group_offset(partition, offset)
+            else:
+                self._acked()  # Faust asks again and again
