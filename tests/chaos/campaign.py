@@ -224,18 +224,13 @@ class Campaign:
         self._pace()
 
     def _pause(self, struck: float) -> float:
-        """Seconds that the stream stood still: from the fault, or else from when a transaction was sent, to its decision.
-
-        The longest of all partitions, between the fault and a transaction that was sent after it was withdrawn.
-        """
-        feed, watch, over = self.feed, self.stage.watch, time.monotonic()
-        await_until(lambda: feed.sent_after(over), RECOVERY_S, "transactions sent after the fault")
-        first, last = feed.sent_after(struck), feed.sent_after(over)
-        assert first is not None
-        assert last is not None
-        self.stage.await_decided(last, RECOVERY_S)
-        waited = [watch.moment({p: offset}) - sent for p, sent, offset in feed.sent_between(struck, over)]
-        return max([watch.moment(first) - struck, *waited])
+        """Seconds: the longest that a partition decided nothing, from the fault until a transaction sent after its end is decided."""
+        over = time.monotonic()
+        await_until(lambda: self.feed.sent_after(over), RECOVERY_S, "transactions sent after the fault")
+        goal = self.feed.sent_after(over)
+        assert goal is not None
+        self.stage.await_decided(goal, RECOVERY_S)
+        return self.stage.watch.standstill(struck, goal)
 
     def _pace(self) -> None:
         """So much of the stream shall be sent as faults are over, in proportion."""

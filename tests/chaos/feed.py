@@ -87,15 +87,6 @@ class Feed(threading.Thread):
             found[partition] = history[at][1]
         return found
 
-    def sent_between(self, begin: float, end: float) -> list[tuple[int, float, int]]:
-        """(partition, moment, offset) of about ten transactions a second that were sent in between."""
-        return [
-            (partition, moment, offset)
-            for partition, history in list(self._history.items())
-            for moment, offset in history[bisect_right(history, (begin, 1 << 62)) :]
-            if moment <= end
-        ]
-
     def finish(self) -> None:
         """Send what is left of `least` as fast as it goes, and end."""
         self._enough.set()

@@ -3,6 +3,7 @@
 import threading
 import time
 from bisect import bisect_left
+from itertools import pairwise
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
@@ -52,13 +53,15 @@ class Watch(threading.Thread):
             raise self.failure
         return all(self.through[partition] >= offset for partition, offset in goal.items())
 
-    def moment(self, goal: dict[int, int]) -> float:
-        """When `goal` was reached (monotonic), to about a tenth of a second; it must have been."""
-        times = []
+    def standstill(self, begin: float, goal: dict[int, int]) -> float:
+        """Seconds: the longest that a partition decided nothing between `begin` (monotonic) and its goal, which has been reached."""
+        longest = 0.0
         for partition, offset in goal.items():
             history = self._history[partition]
-            times.append(history[bisect_left(history, (offset, 0.0))][1])
-        return max(times)
+            last = bisect_left(history, (offset, 0.0))
+            times = [begin, *(moment for _, moment in history[: last + 1] if moment > begin)]
+            longest = max([longest, *(later - earlier for earlier, later in pairwise(times))])
+        return longest
 
     def close(self) -> None:
         self._ended.set()
