@@ -39,8 +39,10 @@ def kill_at_random(_stage: Stage, lane: Lane, chance: random.Random) -> float:
     if chance.random() < 0.8:
         settle(lane)
     time.sleep(chance.uniform(0.0, 2.5))
-    struck = time.monotonic()
-    lane.signal(signal.SIGKILL)
+    with lane.lock:
+        struck, worker = time.monotonic(), lane.worker
+        lane.signal(signal.SIGKILL)
+    await_until(lambda: lane.worker is not worker, READY_S, f"{lane.name} killed")
     return struck
 
 

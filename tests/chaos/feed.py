@@ -87,6 +87,11 @@ class Feed(threading.Thread):
             found[partition] = history[at][1]
         return found
 
+    @property
+    def confirmed(self) -> int:
+        """Transactions that Kafka has confirmed."""
+        return self.counts["plain"] + self.counts["committed"]
+
     def finish(self) -> None:
         """Send what is left of `least` as fast as it goes, and end."""
         self._enough.set()

@@ -105,9 +105,7 @@ def test_workers_recover_from_a_compacted_changelog_that_ends_with_aborted_recor
     """Accounts that were idle for a day are forgotten, so that there are tombstones as well."""
     with Stage(ground, topic_prefix, 2, idle_ttl_days=1) as stage:
         stage.start_workers()
-        feed = stage.feed(3, 4_000, 1_000.0)
-        feed.finish()
-        stage.await_decided(feed.through, 120)
+        sent = play(stage, 3, 4_000)
         stage.crew.close()
         changelog, bootstrap = stage.installation.settings.changelog_topic, stage.broker.bootstrap
         alter(bootstrap, changelog)
@@ -116,11 +114,17 @@ def test_workers_recover_from_a_compacted_changelog_that_ends_with_aborted_recor
             compacted(bootstrap, producer, changelog, partition)
         stage.employ()
         stage.start_workers()
-        feed = stage.feed(4, 1_000, 1_000.0)
-        feed.finish()
-        stage.await_decided(feed.through, 120)
+        sent += play(stage, 4, 1_000)
         stage.crew.close()
-        assert violations(reconcile(stage.installation)) == []
+        assert violations(reconcile(stage.installation), sent) == []
+
+
+def play(stage, seed, count):
+    """A stream from its beginning to its decided end; how many transactions it had."""
+    feed = stage.feed(seed, count, 1_000.0)
+    feed.finish()
+    stage.await_decided(feed.through, 120)
+    return feed.confirmed
 
 
 def alter(bootstrap, topic):

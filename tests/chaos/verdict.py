@@ -27,12 +27,14 @@ def reconcile(installation: Installation) -> dict[str, Any]:
     return {**found, "exit_code": done.returncode}
 
 
-def violations(found: dict[str, Any]) -> list[str]:
-    """What is not as it must be, in words."""
+def violations(found: dict[str, Any], sent: int) -> list[str]:
+    """What is not as it must be, in words. `sent`: how many transactions Kafka has confirmed, so how many there are at least."""
     if "failure" in found:
         return [f"the checker did not answer: {found['failure']}"]
     wrong = [f"{name} = {found.get(name, 'not said')}" for name in MUST_BE_NONE if found.get(name) != 0]
     wrong += [f"{name} = {found.get(name, 'not said')}" for name in MUST_BE_TRUE if found.get(name) is not True]
+    if found.get("transactions", -1) < sent:
+        wrong.append(f"transactions = {found.get('transactions', 'not said')}, but {sent} were sent")
     if found["exit_code"] and not wrong:
         wrong.append(f"the checker left with {found['exit_code']}")
     return wrong
