@@ -76,6 +76,7 @@ class Worker:
         self.member = Member(self.process, self._told)
         self._must_rejoin = asyncio.Event()
         self._commit_is_due = False
+        self._given = -1  # the generation whose partitions are held
         self._delivered_at = 0.0
         self.host = Partitions(settings(), self._around(), Silent)
         self.consumer = installation.parts.consumer(
@@ -178,7 +179,13 @@ class Worker:
     # ── what Faust does ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, make: Callable[[], Any]) -> None:
-        self._world.after(self._world.random.random() * 0.01, self.process, self.loop.start, make)
+        async def watched() -> None:
+            try:
+                await make()
+            except Exception as error:
+                self._in.problems.append(f"{self.process.name}: {type(error).__name__}: {error}")
+
+        self._world.after(self._world.random.random() * 0.01, self.process, self.loop.start, watched)
 
     def _told(self) -> None:
         self.loop.call_soon(self._must_rejoin.set)
@@ -213,7 +220,7 @@ class Worker:
                 continue
             generation, numbers = joined.result()
             tps = {TP(topic, number) for topic in (source, changelog) for number in numbers}
-            consumer.generation = generation
+            consumer.generation = self._given = generation
             await consumer.on_partitions_assigned(tps, generation)
             if recovery is not None:
                 recovery.cancel()
@@ -221,6 +228,7 @@ class Worker:
             await self._must_rejoin.wait()
             if self._world.random.random() < 0.5:
                 recovery.cancel()  # or when the next one begins
+            self._given = -1
             consumer.revoke(tps)
             await consumer.on_partitions_revoked(tps)
 
@@ -230,11 +238,11 @@ class Worker:
         source = {tp for tp in tps if tp.topic == self.host.source_topic}
         early = random.random()
         try:
-            if early < 0.1:
+            if early < 0.1 and self._given == generation:
                 consumer.active |= source
                 self._in.tally.kinds[faults.EARLY] += 1
             await consumer.highwaters(*(tps - source))
-            if consumer.generation != generation or not self._holds(source):
+            if self._given != generation:
                 return
             if early < 0.3:
                 consumer.active |= source
@@ -242,21 +250,20 @@ class Worker:
                 self._news()
                 await asyncio.sleep(random.random() * 0.1)
             await consumer.seek_to_committed()
-            if not self._holds(source):
+            if self._given != generation:
                 return
             consumer.active |= source
             self._news()
             self._acked()  # or not: the group's offset follows all the same
             while random.random() < 0.2:
                 await asyncio.sleep(random.random())
+                if self._given != generation:
+                    return
                 self._in.tally.kinds[faults.AGAIN] += 1
                 await consumer.seek_to_committed()
                 self._news()
         except IllegalStateError:
             return
-
-    def _holds(self, source: set[TP]) -> bool:
-        return self.member.partitions == sorted(tp.partition for tp in source) and not self._must_rejoin.is_set()
 
     async def _fetch(self) -> None:
         consumer = self.consumer
