@@ -40,7 +40,10 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("topics", "topics", "Topics: make those that are missing, or show how they are."),
         Entry("quarantine", "quarantine", "Take one record out that ends the worker at each start."),
     ),
-    "Prove it": (Entry("audit", "audit", "The audit log: verify it, prove a decision, sign checkpoints."),),
+    "Prove it": (
+        Entry("audit", "audit", "The audit log: verify it, prove a decision, sign checkpoints."),
+        Entry("reconcile", "reconcile", "Is what was written what the input asks for? Lost, twice, different."),
+    ),
     "Data and models": (
         Entry("simulate", "simulate", "Payments with labelled fraud, to Kafka, Parquet or CSV."),
         Entry("train", "train", "Fit a model and write it where the worker can load it."),

@@ -81,6 +81,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.learn": STAGES | {"monitor.pipeline", "monitor.simulate"},
+    "monitor.reconcile": {"monitor.audit", "monitor.pipeline", "monitor.deciding"} | STAGES | SETTINGS,
     "monitor.audit": {"monitor.effects", "monitor.wire"} | SETTINGS,
     "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects", "monitor.money"}
     | SETTINGS,

@@ -1,0 +1,127 @@
+"""The whole check: reads what an installation left behind, partition by partition, and compares it."""
+
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import numpy as np
+
+from monitor.audit.topic import partitions_of, read_partition
+from monitor.deciding import DecidingContext
+from monitor.effects.block import read_block
+from monitor.reconcile import topics
+from monitor.reconcile.audited import Audited, audited
+from monitor.reconcile.compare import compare_alerts, compare_decisions, compare_letters, compare_state
+from monitor.reconcile.effects import Sorter
+from monitor.reconcile.findings import Findings
+from monitor.reconcile.reference import Reference, comparable
+from monitor.settings import Settings
+from monitor.state.forgetting import remembered
+from monitor.state.layout import DAY_MS
+from monitor.wire.log import Log
+from monitor.wire.records import Record
+
+POLL_S = 0.5
+"""Between two looks at an audit log that is waited for."""
+
+Progress = Callable[[str], None]
+
+
+class Checker:
+    """Checks one installation. `deciding` None leaves the reference out. Raises `BrokerError` and `TopicError`."""
+
+    def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
+        self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
+
+    def partitions(self) -> list[int]:
+        """Those of the transactions topic."""
+        return partitions_of(self._settings, self._settings.topic_transactions)
+
+    def wait(self, partitions: Sequence[int], timeout_s: float) -> None:
+        """Until everything that is in the input now is audited, or for so long."""
+        deadline = time.monotonic() + timeout_s
+        for partition in partitions:
+            last = self._log.tail(self._settings.topic_transactions, partition)
+            while last is not None and self._audited_through(partition) < last.offset and time.monotonic() < deadline:
+                self._progress(
+                    f"partition {partition}: audited up to {self._audited_through(partition)} of {last.offset}"
+                )
+                time.sleep(POLL_S)
+
+    def run(self, partitions: Sequence[int]) -> dict[int, Findings]:
+        """What was found, by partition."""
+        settings = self._settings
+        # The audit log first: what is written about later offsets than it has by now is not looked at.
+        logs = {each: audited(each, read_partition(settings, settings.topic_audit, each)) for each in partitions}
+        self._progress(f"{sum(each.decisions.size for each in logs.values()):,} decisions read")
+        effects = Sorter(settings.topic_transactions, settings.app_id)
+        for each in partitions_of(settings, settings.topic_alerts):
+            for batch in topics.read(settings, settings.topic_alerts, each):
+                effects.add_alerts(batch)
+        for each in partitions_of(settings, settings.topic_dlq):
+            for batch in topics.read(settings, settings.topic_dlq, each):
+                effects.add_letters(batch)
+        self._progress("alerts and dead letters read")
+        found = {}
+        for partition in partitions:
+            found[partition] = self._partition(logs[partition], effects)
+            self._progress(f"partition {partition}: {found[partition].counts['transactions']:,} transactions checked")
+        return found
+
+    def _partition(self, log: Audited, effects: Sorter) -> Findings:
+        found = Findings()
+        settings, partition = self._settings, log.partition
+        deciding = self._deciding if self._deciding and comparable(log, self._deciding, found) else None
+        reference = Reference(log, settings.topic_transactions, deciding, found) if deciding else None
+        offsets, digests = self._input(log, reference)
+        compare_decisions(log, offsets, found)
+        written = effects.written[partition]
+        compare_alerts(log, written, found)
+        compare_letters(log, written, digests, found)
+        if reference is not None:
+            self._compare_state(log, reference, found)
+        self._compare_group(log, found)
+        return found
+
+    def _input(self, log: Audited, reference: Reference | None) -> tuple[np.ndarray, dict[int, bytes]]:
+        """Offsets of all transactions, and the digests of the rejected ones; what is audited goes through the reference."""
+        settings, seen = self._settings, []
+        rejected, digests = set(log.rejected["offset"].tolist()), dict[int, bytes]()
+        for batch in topics.read(settings, settings.topic_transactions, log.partition, max(log.start, 0)):
+            # Headers are left out: they decide nothing, and those of one record in a million are no text.
+            records = [Record(m.offset(), m.key(), m.value(), m.timestamp()[1]) for m in batch]
+            seen.append(np.fromiter((record.offset for record in records), np.int64, len(records)))
+            decided = [record for record in records if record.offset <= log.last_offset]
+            for record in decided:
+                if record.offset in rejected:
+                    digests[record.offset] = sha256(record.value or b"").digest()
+            if reference is not None and decided:
+                reference.add(decided)
+        return np.concatenate(seen) if seen else np.zeros(0, np.int64), digests
+
+    def _compare_state(self, log: Audited, reference: Reference, found: Findings) -> None:
+        settings, state = self._settings, dict[bytes, bytes]()
+        for batch in topics.read(settings, settings.changelog_topic, log.partition):
+            for message in batch:
+                if message.value() is None:
+                    state.pop(message.key(), None)
+                else:
+                    state[message.key()] = message.value()
+        tail = self._log.tail(settings.topic_audit, log.partition)
+        if tail is not None and tail.value is not None and read_block(tail.value).block_hash != log.tip:
+            found.notes.append(f"partition {log.partition}: it was decided on while this was read: state not compared")
+            return
+        ttl_ms = settings.idle_ttl_days * DAY_MS
+        compare_state(log.partition, remembered(state, log.watermark_ms, ttl_ms), reference.state(ttl_ms), found)
+
+    def _compare_group(self, log: Audited, found: Findings) -> None:
+        settings = self._settings
+        committed = self._log.group_offset(settings.app_id, settings.topic_transactions, log.partition) or 0
+        ahead = int(committed > log.last_offset + 1)
+        found.report("group_ahead", ahead, f"partition {log.partition}: {committed}, decided is {log.last_offset}")
+        if log.decisions.size:
+            found.group_at_end = committed == log.last_offset + 1 and not found.counts["undecided"]
+
+    def _audited_through(self, partition: int) -> int:
+        tail = self._log.tail(self._settings.topic_audit, partition)
+        return -1 if tail is None or tail.value is None else read_block(tail.value).last_offset

@@ -1,0 +1,115 @@
+"""One partition's evidence held together: decisions against input, alerts and dead letters against decisions. Pure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.effects.alerts import alert_id
+from monitor.guard.reasons import Reason
+from monitor.reconcile.audited import Audited
+from monitor.reconcile.effects import Written
+from monitor.reconcile.findings import Findings
+from monitor.state.dispositions import Disposition, Flag
+from monitor.state.layout import ACCOUNT
+from monitor.state.migrations import record_bytes
+
+
+def compare_decisions(audited: Audited, offsets: NDArray[np.int64], found: Findings) -> None:
+    """`offsets` int64[n] are all committed transactions from `audited.start` on, ascending; later ones are undecided."""
+    where, decided = f"partition {audited.partition}", audited.decisions["offset"]
+    due = offsets[offsets <= audited.last_offset]
+    unique, counts = np.unique(decided, return_counts=True)
+    lost, phantom = np.setdiff1d(due, unique), np.setdiff1d(unique, due)
+    twice = unique[counts > 1]
+    found.report("lost", lost.size, f"{where}: offset {_first(lost)} has no decision")
+    found.report("twice", int((counts - 1).sum()), f"{where}: offset {_first(twice)} has more than one decision")
+    found.report("phantom", phantom.size, f"{where}: offset {_first(phantom)} was decided and is no transaction")
+    back = int((np.diff(decided) < 0).sum())
+    found.report("out_of_order", back, f"{where}: decisions go back {back} times")
+    found.counts["transactions"] += int(due.size)
+    found.counts["undecided"] += int(offsets.size - due.size)
+    found.counts["duplicates"] += int((audited.decisions["disposition"] == Disposition.DUPLICATE).sum())
+    found.counts["conflicts"] += int((audited.decisions["flags"] & Flag.CONFLICT != 0).sum())
+    found.counts["blocks"] += audited.blocks
+    found.audit_verified &= audited.finding is None
+    if audited.finding is not None:
+        found.words.append(f"audit: {audited.finding}")
+
+
+def compare_alerts(audited: Audited, written: Written, found: Findings) -> None:
+    """One alert for each decision that one is due for, and it says what the decision says."""
+    where = f"partition {audited.partition}"
+    due = {int(each["offset"]): each for each in audited.alerting}
+    for offset in due.keys() - written.alerts.keys():
+        found.report("alerts_lost", 1, f"{where}: offset {offset} has no alert")
+    for offset, alerts in written.alerts.items():
+        if offset > audited.last_offset:
+            continue  # written since the audit log was read
+        found.counts["alerts"] += 1
+        found.report("alerts_twice", len(alerts) - 1, f"{where}: offset {offset} has {len(alerts)} alerts")
+        decision = due.get(offset)
+        for alert in alerts:
+            if decision is None:
+                found.report("alerts_foreign", 1, f"{where}: offset {offset} has an alert and no decision for it")
+            elif (
+                alert.outcome != decision["outcome"]
+                or alert.score != decision["score"].tobytes()
+                or alert.id != alert_id(audited.topic_id, audited.partition, offset)
+            ):
+                found.report("alerts_foreign", 1, f"{where}: the alert of offset {offset} is not what was decided")
+    for each in written.disordered:
+        found.report("out_of_order", 1, f"{where}: {each}")
+
+
+def compare_letters(audited: Audited, written: Written, digests: Mapping[int, bytes], found: Findings) -> None:
+    """One dead letter for each rejected record, with its reason and bytes; `digests` are SHA-256 of the input's values by offset."""
+    where = f"partition {audited.partition}"
+    due = {int(each["offset"]): Reason(int(each["reason"])).code for each in audited.rejected}
+    for offset in due.keys() - written.letters.keys():
+        found.report("dead_letters_lost", 1, f"{where}: offset {offset} has no dead letter")
+    for offset, letters in written.letters.items():
+        if offset > audited.last_offset:
+            continue
+        found.counts["dead_letters"] += 1
+        found.report(
+            "dead_letters_twice", len(letters) - 1, f"{where}: offset {offset} has {len(letters)} dead letters"
+        )
+        for letter in letters:
+            if offset not in due:
+                found.report(
+                    "dead_letters_foreign", 1, f"{where}: offset {offset} has a dead letter and was not rejected"
+                )
+            elif letter.reason != due[offset]:
+                found.report(
+                    "dead_letters_foreign",
+                    1,
+                    f"{where}: offset {offset} was rejected as {due[offset]}, its letter says {letter.reason}",
+                )
+            elif offset in digests and letter.digest != digests[offset]:
+                found.report("dead_letters_foreign", 1, f"{where}: the letter of offset {offset} has other bytes")
+
+
+def compare_state(
+    partition: int, state: Mapping[bytes, bytes], reference: Mapping[bytes, bytes], found: Findings
+) -> None:
+    """Changelog values by account, both without forgotten accounts. Raises `LayoutError`."""
+    found.counts["accounts"] += len(state)
+    for account in sorted(reference.keys() | state.keys()):
+        if account not in state:
+            found.report("state_differs", 1, f"partition {partition}: account {account!r} is not in the changelog")
+        elif account not in reference:
+            found.report("state_differs", 1, f"partition {partition}: account {account!r} is in the changelog alone")
+        elif state[account] != reference[account]:
+            has, ought = (
+                np.frombuffer(record_bytes(account, each[account]), ACCOUNT)[0] for each in (state, reference)
+            )
+            fields = [name for name in ACCOUNT.names or () if has[name].tobytes() != ought[name].tobytes()]
+            if fields:
+                found.report(
+                    "state_differs", 1, f"partition {partition}: account {account!r} differs in {', '.join(fields[:4])}"
+                )
+
+
+def _first(offsets: NDArray[np.int64]) -> str:
+    return str(int(offsets[0])) if offsets.size else "none"

@@ -1,0 +1,125 @@
+"""The reference: the input of one partition decided anew, in one uninterrupted pass through the pure pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.deciding import DecidingContext
+from monitor.effects.audit import genesis_block
+from monitor.guard.reasons import Reason
+from monitor.pipeline import Decided, decide_run
+from monitor.reconcile.audited import Audited
+from monitor.reconcile.findings import Findings
+from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Disposition
+from monitor.state.forgetting import remembered
+from monitor.wire.records import RawRecord, Run
+
+ON_TRUST = (Reason.EVENT_TIME_IN_FUTURE, Reason.SCHEMA_UNAVAILABLE, Reason.UNKNOWN_SCHEMA, Reason.QUARANTINED)
+"""Reasons that depended on the hour: on a clock, a registry, a person. The audit's word is taken for them; no state is touched."""
+
+ANY_TIME_MS = 1 << 62
+"""A wall clock that nothing is ahead of: what was ahead of the worker's is on trust."""
+
+NO_ALERTS = 1 << 62
+"""Alerts from this offset on: the reference needs outcomes, and spelling alerts out costs most."""
+
+COMPARED = ("monitor", "layout", "exchange")
+"""Versions that state depends on; scores depend on the model's beside."""
+
+
+class Reference:
+    """Decides one partition, record by record as they are given, and compares decisions on the way."""
+
+    def __init__(self, audited: Audited, topic: str, deciding: DecidingContext, found: Findings) -> None:
+        self._audited, self._topic, self._deciding, self._found = audited, topic, deciding, found
+        self._accounts = Accounts()
+        self._at = np.argsort(audited.decisions["offset"], kind="stable")
+        self._sorted = audited.decisions["offset"][self._at]
+        _, self._position = genesis_block(
+            app_id="reference", topic=topic, topic_id=audited.topic_id, partition=audited.partition, start=audited.start,
+            alerts_from_offset=NO_ALERTS, versions={}, schema_id=1,
+        )  # fmt: skip
+        self._scores_too = self._same_model()
+
+    def add(self, records: Sequence[RawRecord]) -> None:
+        """Transactions of the partition in offset order, all of them audited."""
+        rows = self._rows(records)
+        kept, at = [], []
+        for record, row in zip(records, rows.tolist(), strict=True):
+            if row < 0:
+                continue  # lost: it has been counted
+            decision = self._audited.decisions[row]
+            if decision["disposition"] == Disposition.REJECTED and int(decision["reason"]) in ON_TRUST:
+                self._found.counts["on_trust"] += 1
+                continue
+            kept.append(record)
+            at.append(row)
+        if kept:
+            run = Run(self._topic, self._audited.partition, self._position.last_offset, kept)
+            context = replace(self._deciding.for_records(kept), versions={})
+            decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
+            self._position = decided.position
+            self._compare(kept, decided, np.array(at))
+
+    def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
+        """Changelog values by account, without those forgotten."""
+        keys = list(self._accounts)
+        slots = self._accounts.slots(keys, np.ones(len(keys), bool))
+        return remembered(
+            dict(zip(keys, self._accounts.values(slots), strict=True)), self._audited.watermark_ms, idle_ttl_ms
+        )
+
+    def _rows(self, records: Sequence[RawRecord]) -> np.ndarray:
+        """The audited decision of each record, -1 for none."""
+        offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
+        place = np.searchsorted(self._sorted, offsets)
+        there = place < self._sorted.size
+        there[there] = self._sorted[place[there]] == offsets[there]
+        rows = np.full(len(records), -1, np.int64)
+        rows[there] = self._at[place[there]]
+        return rows
+
+    def _compare(self, records: Sequence[RawRecord], decided: Decided, rows: np.ndarray) -> None:
+        audited = self._audited.decisions[rows]
+        differ = (
+            (audited["disposition"] != decided.dispositions)
+            | (audited["reason"] != decided.reasons)
+            | (audited["flags"] != (decided.flags & 0xFF).astype(np.uint8))
+        )
+        if self._scores_too:
+            scores = decided.scores.copy()
+            scores[np.isnan(scores)] = np.nan
+            same = (audited["score"].view(np.int64) == scores.view(np.int64)) if scores.size else differ
+            differ |= ~same | (audited["outcome"] != decided.outcomes)
+        if differ.any():
+            first = records[int(np.flatnonzero(differ)[0])].offset
+            self._found.report(
+                "decisions_differ",
+                int(differ.sum()),
+                f"partition {self._audited.partition}: offset {first} was decided otherwise",
+            )
+
+    def _same_model(self) -> bool:
+        ours: Mapping[str, str] = self._deciding.versions
+        models = {(each.get("model"), each.get("feature_set")) for each in self._audited.versions}
+        same = models <= {(ours["model"], ours["feature_set"])}
+        if not same:
+            self._found.notes.append(
+                f"partition {self._audited.partition}: decided with models {sorted(str(each[0]) for each in models)}, here is "
+                f"{ours['model']}: scores and outcomes are not compared"
+            )
+        return same
+
+
+def comparable(audited: Audited, deciding: DecidingContext, found: Findings) -> bool:
+    """Whether this program would decide as the one that decided; a note says why not."""
+    for name in COMPARED:
+        others = {each.get(name, "") for each in audited.versions} - {deciding.versions[name]}
+        if others:
+            found.notes.append(
+                f"partition {audited.partition}: decided with {name} {', '.join(sorted(others))}, here is {deciding.versions[name]}: not decided anew"
+            )
+            return False
+    return True

@@ -1,0 +1,43 @@
+"""Topics in bulk, as a read_committed reader sees them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from monitor.errors import BrokerError
+from monitor.settings import Settings
+from monitor.wire.kafka_config import consumer_config
+
+STALL_S = 60.0
+"""Silence of the broker after which reading gives up."""
+
+AT_ONCE = 2_000
+"""Messages a batch."""
+
+
+def read(settings: Settings, topic: str, partition: int, start: int = OFFSET_BEGINNING) -> Iterator[list[Any]]:
+    """Committed messages of a partition in batches, from `start` to the end it has when it is reached. Raises `BrokerError`."""
+    config = {"fetch.queue.backoff.ms": 5, "fetch.message.max.bytes": 4 << 20, "queued.max.messages.kbytes": 32 << 10}
+    consumer = Consumer(consumer_config(settings, "monitor-reconcile") | config)  # never joined, never committed
+    try:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        heard, ended = time.monotonic(), False
+        while not ended:
+            batch = []
+            for message in consumer.consume(AT_ONCE, 0.1):
+                error = message.error()
+                if error is None:
+                    batch.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended = True
+                else:
+                    raise BrokerError(f"{topic}[{partition}]: reading stopped: {error}; check that the topic exists")
+            if batch:
+                heard = time.monotonic()
+                yield batch
+            elif not ended and time.monotonic() - heard > STALL_S:
+                raise BrokerError(f"{topic}[{partition}]: nothing for {STALL_S:.0f} s; is Kafka overloaded?")
+    finally:
+        consumer.close()
