@@ -34,6 +34,8 @@ _PASSING = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,  # a topic just made is known to one broker before the other
     KafkaError._UNKNOWN_PARTITION,  # a broker that has just come up lists none yet
     KafkaError._UNKNOWN_TOPIC,
+    KafkaError._DESTROY_BROKER,  # metadata named a broker no more that a request was waiting for
+    KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
 )
 """Errors of a cluster in motion that librdkafka does not call retriable."""
