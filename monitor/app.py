@@ -27,6 +27,7 @@ from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
+from monitor.wire.assignor import Assignor
 from monitor.wire.attempts import Attempts
 from monitor.wire.kafka_config import (
     admin_config,
@@ -224,6 +225,7 @@ def _faust_app(settings: Settings, source: TopicFacts) -> MonitorApp:
         topic_allow_declare=False,  # topics are made explicitly: `monitor topics create`
         topic_disable_leader=True,
         table_standby_replicas=0,
+        PartitionAssignor=Assignor,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=settings.fetch_max_bytes,
         broker_max_poll_records=min(settings.max_chunk_records, settings.max_run_records),
