@@ -67,7 +67,7 @@ class Takeover:
         try:
             position = self._position(partition, topic_id, audit, changelog)
         except MonitorError:
-            self._check_still_ours(partition, audit)
+            self._check_still_ours(partition, audit, changelog)
             raise
         if position is None:
             position = self._begin(partition, topic_id, writer)
@@ -87,10 +87,14 @@ class Takeover:
         self._check_retention(position)
         return position
 
-    def _check_still_ours(self, partition: int, audit: Tail | None) -> None:
-        """What seems to contradict itself may have been written between two reads, by whoever took over from a worker that hung here."""
-        again = self.log.tail(self.audit_topic, partition)
-        if again is not None and (audit is None or again.offset > audit.offset):
+    def _check_still_ours(self, partition: int, audit: Tail | None, changelog: Tail | None) -> None:
+        """What seems to contradict itself may be half of a commit by whoever took over from a worker that hung here.
+
+        Kafka marks a commit topic by topic, and a fence waits until it is marked everywhere: behind one more, both tails are read again.
+        """
+        self.writer(f"{self.app_id}-{self.topic}-{partition}").fence()
+        again = self.log.tail(self.audit_topic, partition), self.log.tail(self.changelog_topic, partition)
+        if again != (audit, changelog):
             raise FencedError(
                 f"{self.audit_topic}[{partition}] grew while its partition was taken over: another worker owns it now; this one leaves"
             )
