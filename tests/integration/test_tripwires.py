@@ -429,7 +429,10 @@ async def test_an_empty_fetch_waits_a_second_and_a_half_unless_the_consumer_is_t
 
 
 def test_the_assignor_moves_a_partition_too_many_when_the_workers_do_not_divide_the_partitions():
-    """It cuts everybody down to the floor and deals the rest anew: 2 need not have left the second worker."""
+    """It cuts everybody down to the floor and deals the rest anew: 2 need not have left the second worker.
+
+    So monitor/wire/assignor.py deals in its place.
+    """
     had = {"first": {0, 1}, "second": {2, 3}, "third": set()}
     clients = {name: CopartitionedAssignment(active, set(), topics={"t"}) for name, active in had.items()}
     assigned = CopartitionedAssignor({"t"}, clients, 4, replicas=0).get_assignment()
