@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from monitor.errors import BrokerError
+from monitor.errors import BrokerError, TopicError
 from monitor.host import Partitions
 from monitor.settings import load_settings
 
@@ -110,3 +110,51 @@ async def test_a_partition_that_does_not_come_back_is_forgotten(host, around, st
     assert set(store.adopted) == {4}
     assert host.numbers == [4]
     await host.stop()
+
+
+class Event:
+    """A chunk of one record of a partition, fetched in generation 1."""
+
+    def __init__(self, partition, size=1):
+        self.message = SimpleNamespace(partition=partition, generation_id=1)
+        self.value = SimpleNamespace(records=[None] * size, bytes=0)
+
+
+async def test_a_partition_with_too_much_waiting_has_no_room_and_the_other_has(host, around):
+    around.metrics.set_partition = lambda *_, **__: None
+    await host.assigned([3, 4], 1)
+    host.put(Event(3, around.max_queue_records))
+    assert (host.has_room(3), host.has_room(4), host.has_room(99)) == (False, True, True)
+    await asyncio.wait_for(host.wait_for_room(30), 30)  # the other has
+
+
+async def test_a_chunk_of_another_generation_is_dropped(host, around):
+    await host.assigned([3], 2)
+    host.put(Event(3, around.max_queue_records))
+    assert host.has_room(3)
+
+
+async def deciding(host, around):
+    around.let_go.set_result(None)
+    await host.assigned([3], 1)
+    await host.recover(3)
+
+
+@pytest.mark.parametrize(("error", "fatal"), [(TopicError("re-created"), True), (BrokerError("no answer"), False)])
+async def test_a_source_topic_made_anew_is_fatal_and_a_broker_that_does_not_answer_is_not(host, around, error, fatal):
+    def check(position):
+        assert position.last_offset == 9
+        raise error
+
+    await deciding(host, around)
+    around.takeover.check_source = check
+    await host.check_source()
+    assert around.ended == ([error] if fatal else [])
+    await host.stop()
+
+
+async def test_records_are_read_aside_only_where_one_of_them_is_unreadable(host, around):
+    await host.assigned([3], 1)
+    around.takeover.records_from = lambda partition, offset, limit: (["record"], offset)
+    assert await host.read_unreadable(3, 0) == []
+    assert await host.read_unreadable(3, 1) == ["record"]

@@ -3,7 +3,7 @@
 import faust
 import pytest
 from aiokafka import ConsumerRecord
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import CorruptRecordException, IllegalStateError
 from faust.types import TP
 from mode import Service
 
@@ -25,9 +25,12 @@ class Thread(Service):
         self.during_fetch = None
 
     async def getmany(self, active_partitions, timeout):
+        self.log.append(("getmany", active_partitions, timeout))
         batch = self.batches.pop(0)
         if self.during_fetch is not None:
             await self.during_fetch()
+        if isinstance(batch, Exception):
+            raise batch
         return batch
 
     def seek(self, partition, offset):
@@ -51,6 +54,8 @@ class Host:
         self.log: list[tuple[object, ...]] = []
         self.next = 5
         self.last_in_changelog = -1
+        self.full: set[int] = set()
+        self.unreadable: dict[int, list[ConsumerRecord]] = {}
 
     async def assigned(self, partitions, generation):
         self.log.append(("host assigned", partitions, generation))
@@ -67,6 +72,16 @@ class Host:
 
     def fetched(self):
         self.log.append(("fetched",))
+
+    def has_room(self, partition):
+        return partition not in self.full
+
+    async def wait_for_room(self, timeout_s):
+        self.log.append(("wait for room", timeout_s))
+
+    async def read_unreadable(self, partition, offset):
+        self.log.append(("read unreadable", partition, offset))
+        return self.unreadable.get(partition, [])
 
 
 class Consumer(transport.Consumer):
@@ -237,3 +252,56 @@ async def test_a_partition_taken_away_in_a_recovery_is_what_faust_calls_another_
     consumer._host.next, consumer._thread.committed = None, {SOURCE: 500}
     with pytest.raises(IllegalStateError, match="taken away"):
         await consumer.seek_to_committed()
+
+
+async def test_a_partition_without_room_is_left_out_of_a_fetch_that_is_kept_short(consumer):
+    consumer._host.full = {1}
+    consumer._thread.batches.append({SOURCE: records(7)})
+    await consumer._getmany({SOURCE, OTHER, CHANGELOG}, 1.0)
+    assert consumer._thread.log == [("getmany", {SOURCE, CHANGELOG}, transport.CROWDED_FETCH_S)]
+
+
+async def test_where_no_partition_has_room_nothing_is_fetched_and_room_is_waited_for(consumer):
+    consumer._host.full = {0, 1}
+    assert await consumer._getmany({SOURCE, OTHER}, 1.0) == {}
+    assert consumer._thread.log == []
+    assert consumer._host.log == [("wait for room", 1.0), ("fetched",)], "and it is a sign of life"
+
+
+async def test_a_partition_that_the_client_cannot_read_is_read_by_another_and_all_seek_back(consumer):
+    """Whatever aiokafka had drained of the other partition when it failed is lost to it."""
+    consumer._thread.batches.append({SOURCE: records(6, 7), OTHER: records(20)})
+    await consumer._getmany({SOURCE, OTHER}, 1.0)
+    consumer._thread.log.clear()
+    consumer._host.unreadable = {0: records(8, 9)}
+    consumer._thread.batches.append(CorruptRecordException("a header"))
+    found = await consumer._getmany({SOURCE, OTHER}, 1.0)
+    assert {tp: [r.offset for r in chunk.value.records] for tp, (chunk,) in found.items()} == {SOURCE: [8, 9]}
+    assert found[SOURCE][0].value.follows == 7
+    assert ("read unreadable", 1, 21) in consumer._host.log
+    assert consumer._thread.log[1:] == [("seek", SOURCE, 10), ("seek", OTHER, 21)]
+
+
+async def test_where_nothing_was_read_yet_reading_aside_begins_at_the_first_undecided_offset(consumer):
+    consumer._thread.batches.append(UnicodeDecodeError("utf-8", b"x", 0, 1, "no text"))
+    assert await consumer._getmany({SOURCE}, 1.0) == {}
+    assert ("read unreadable", 0, 5) in consumer._host.log
+    assert consumer._thread.log[1:] == [("seek", SOURCE, 5)]
+
+
+async def test_a_client_that_fails_again_and_again_with_nothing_to_blame_fails_in_the_end(consumer):
+    for _ in range(transport.UNREADABLE_AT_MOST):
+        consumer._thread.batches.append(CorruptRecordException("the network"))
+        assert await consumer._getmany({SOURCE}, 1.0) == {}
+    consumer._thread.batches.append(CorruptRecordException("the network"))
+    with pytest.raises(CorruptRecordException):
+        await consumer._getmany({SOURCE}, 1.0)
+
+
+async def test_one_good_fetch_forgives_failures(consumer):
+    for _ in range(3):
+        for _ in range(transport.UNREADABLE_AT_MOST):
+            consumer._thread.batches.append(CorruptRecordException("the network"))
+            await consumer._getmany({SOURCE}, 1.0)
+        consumer._thread.batches.append({SOURCE: records(7)})
+        await consumer._getmany({SOURCE}, 1.0)
