@@ -127,7 +127,7 @@ def decide_run(
     slots = accounts.slots(keys, admission.reason == 0)
     folded = _fold(accounts, slots, offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
-    scored = folded.disposition == Disposition.SCORED
+    scored = folded.disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
     scores = _score(folded.features, scored, context.model)
     lap(Stage.SCORE)
     outcome = _decide(scores, context.model)
