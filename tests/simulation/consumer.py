@@ -85,7 +85,7 @@ class _Client(aiokafka.Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's own: to what the group has committed."""
         await asyncio.sleep(0)
-        return {tp: self._committed(tp.partition) or 0 for tp in self._ours}
+        return {tp: self._committed(tp.partition) or 0 for tp in sorted(self._ours)}
 
 
 class SimConsumer(transport.Consumer, _Client):

@@ -41,7 +41,8 @@ class Parts:
 class Silent:
     """Metrics, health and the store of a worker that nobody looks at: every method does nothing."""
 
-    def __getattr__(self, _name: str) -> Callable[..., None]:
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        setattr(Silent, name, staticmethod(_nothing))  # found without this from now on
         return _nothing
 
 
@@ -241,7 +242,7 @@ class Worker:
             if early < 0.1 and self._given == generation:
                 consumer.active |= source
                 self._in.tally.kinds[faults.EARLY] += 1
-            await consumer.highwaters(*(tps - source))
+            await consumer.highwaters(*sorted(tps - source))
             if self._given != generation:
                 return
             if early < 0.3:
