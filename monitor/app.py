@@ -113,7 +113,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         help="One record an account; see monitor/state/layout.py.",
     )  # fmt: skip
     table.data.fatal = around.fatal
-    app.host = Partitions(settings, around, lambda: table.data)
+    app.host = Partitions(settings, around, lambda: table.data, source.topic_id or "")
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
     health.note_started()

@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 class Partitions:
     """The partitions that are ours now: what the transport asks (`monitor.wire.transport.Host`), and where chunks go."""
 
-    def __init__(self, settings: Settings, around: Surroundings, store: Callable[[], Any]) -> None:
+    def __init__(
+        self, settings: Settings, around: Surroundings, store: Callable[[], Any], topic_id: str | None = None
+    ) -> None:
         self.source_topic = settings.topic_transactions
         self.changelog_topic = settings.changelog_topic
         self._max_chunk_records = min(settings.max_chunk_records, settings.max_run_records)
@@ -26,6 +28,8 @@ class Partitions:
         self._held: dict[int, Partition] = {}
         self._kept: dict[int, Partition] = {}
         self._generation = -1
+        self._topic_id = topic_id
+        self._doubts = 0
 
     async def assigned(self, partitions: Sequence[int], generation: int) -> None:
         """Fence them all at once and find their tails."""
@@ -121,18 +125,26 @@ class Partitions:
             each.cancel()
 
     async def check_source(self) -> None:
-        """Whether every partition is still of the topic that was audited: one that is made anew or cut is fatal."""
-        loop = asyncio.get_running_loop()
-        for partition in [held for held in self._held.values() if held.is_deciding]:
-            try:
+        """Whether the source topic is still the one that was audited: gone, made anew or cut is fatal, when it is seen twice running.
+
+        Once may be a broker that has just come up. Without partitions too: a topic that is gone takes them all away.
+        """
+        takeover, loop = self._around.takeover, asyncio.get_running_loop()
+        partitions = [held for held in self._held.values() if held.is_deciding]
+        try:
+            self._topic_id = await loop.run_in_executor(self._around.executor, takeover.check_topic, self._topic_id)
+            for partition in partitions:
                 await loop.run_in_executor(
-                    self._around.executor, self._around.takeover.check_source, partition.position
+                    self._around.executor, takeover.check_source, partition.position, self._topic_id
                 )
-            except BrokerError as error:
-                if not isinstance(error, TopicError):
-                    log.warning("the source topic is not checked", extra={"error": str(error)})
-                elif self._held.get(partition.number) is partition:
-                    self._around.fatal(error)
+        except TopicError as error:
+            self._doubts += 1
+            if self._doubts > 1:
+                self._around.fatal(error)
+        except BrokerError as error:
+            log.warning("the source topic is not checked", extra={"error": str(error)})
+        else:
+            self._doubts = 0
 
     async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
         """Records that the transport's client fails on, by librdkafka, without the headers that are to blame; see the transport."""

@@ -141,10 +141,18 @@ class Takeover:
         writer.commit([Message(self.audit_topic, None, value, partition, [])])
         return position
 
-    def check_source(self, position: Position, topic_id: str | None = None) -> None:
-        """Raises `TopicError` unless the topic is the one that was audited, as long as it was then. True for ever, or never again."""
+    def check_topic(self, before: str | None) -> str:
+        """The source topic's id now. Raises `TopicError` when the topic is gone, or has another id than `before` (None: not known)."""
+        topic_id = self.log.topic_id(self.topic)
+        if before not in (None, topic_id):
+            raise TopicError(
+                f"{self.topic} has id {topic_id}, and had {before}. It was re-created: use a new app_id and audit topic, or restore the old topic"
+            )
+        return topic_id
+
+    def check_source(self, position: Position, topic_id: str) -> None:
+        """Raises `TopicError` unless the topic, whose id is `topic_id`, is the one that was audited, as long as it was then."""
         where = f"{self.topic}[{position.partition}]"
-        topic_id = self.log.topic_id(self.topic) if topic_id is None else topic_id
         if position.topic != self.topic or position.topic_id != topic_id:
             raise TopicError(
                 f"{where} is not the topic that was audited: the audit log is of {position.topic} with id {position.topic_id}, this one "

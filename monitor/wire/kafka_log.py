@@ -25,6 +25,9 @@ FIRST_STEP_BACK = 16
 STALL_S = 30.0
 """Silence of the broker after which a read gives up."""
 
+GONE_S = 5.0
+"""How long a topic must not be there to be gone: a broker that has just come up knows of none."""
+
 RETRY_S = 0.1
 """Between two questions to a broker whose answer will change by itself."""
 
@@ -49,8 +52,13 @@ class KafkaLog:
         self._admin = AdminClient(dict(config))
 
     def topic_id(self, topic: str) -> str:
-        """Kafka's id of the topic as it is now. Raises `TopicError` when it is gone."""
-        facts = inspect(self._admin, [topic])[topic]
+        """Kafka's id of the topic as it is now. Raises `TopicError` when it is gone, and stays so for `GONE_S`."""
+        deadline = time.monotonic() + GONE_S
+        while True:
+            facts = inspect(self._admin, [topic])[topic]
+            if facts.exists or time.monotonic() > deadline:
+                break
+            time.sleep(RETRY_S)
         if not facts.exists:
             raise TopicError(
                 f"topic {topic}: does not exist (any more); `monitor topics create` makes it anew, see docs/topics.md"

@@ -152,6 +152,7 @@ class Consumer(aiokafka.Consumer):
         self._host: Host = self.app.host
         self._fetched_through: dict[int, int] = {}
         self._committable: dict[int, int] = {}
+        self._group_offsets: dict[TP, int | None] = {}
         self._unreadable_in_a_row = 0
 
     def _is_folded(self, tp: TP) -> bool:
@@ -216,6 +217,7 @@ class Consumer(aiokafka.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fence and find the tails before Faust's own handling starts recovery."""
         self._committable.clear()
+        self._group_offsets.clear()
         self._fetched_through.clear()  # where reading stood in another generation says nothing
         if not self.app.should_stop:  # on the way out nobody is fenced any more
             partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
@@ -239,12 +241,18 @@ class Consumer(aiokafka.Consumer):
         self._fetched_through.clear()  # Faust's own seek comes first: what is fetched between the two follows nothing
         found = dict(await super().seek_to_committed())
         for tp in [tp for tp in found if self._is_folded(tp)]:
+            self._group_offsets[tp] = found[tp]
             found[tp] = _still_ours(self._host.next_offset(tp.partition), tp)
             await self._seek(tp, found[tp])
             # What a worker before us decided, and died before the group's offset followed: lag tools must see that too.
             self._committable[tp.partition] = found[tp]
             _ = self._acked[tp]  # Faust asks for the offsets of the partitions that stand here
         return found
+
+    async def perform_seek(self) -> None:
+        """Faust takes the position that it was given for the group's offset, and would not commit it then."""
+        await super().perform_seek()
+        self._committed_offset.update(self._group_offsets)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if not self._is_folded(tp):

@@ -140,16 +140,33 @@ async def deciding(host, around):
     await host.recover(3)
 
 
+@pytest.mark.parametrize("place", ["check_topic", "check_source"])
 @pytest.mark.parametrize(("error", "fatal"), [(TopicError("re-created"), True), (BrokerError("no answer"), False)])
-async def test_a_source_topic_made_anew_is_fatal_and_a_broker_that_does_not_answer_is_not(host, around, error, fatal):
-    def check(position):
-        assert position.last_offset == 9
+async def test_a_source_topic_made_anew_is_fatal_when_seen_twice_and_a_broker_without_answer_is_not(
+    host, around, error, fatal, place
+):
+    def fail(*_):
         raise error
 
     await deciding(host, around)
-    around.takeover.check_source = check
+    around.takeover.check_topic = lambda before: "id"
+    around.takeover.check_source = lambda position, topic_id: None
+    setattr(around.takeover, place, fail)
+    await host.check_source()
+    assert around.ended == [], "once may be a broker that has just come up"
     await host.check_source()
     assert around.ended == ([error] if fatal else [])
+    await host.stop()
+
+
+async def test_the_source_is_checked_by_the_position_that_was_decided_and_the_id_that_was_seen(host, around):
+    asked = []
+    await deciding(host, around)
+    around.takeover.check_topic = lambda before: asked.append(before) or "id"
+    around.takeover.check_source = lambda position, topic_id: asked.append((position.last_offset, topic_id))
+    await host.check_source()
+    await host.check_source()
+    assert asked == [None, (9, "id"), "id", (9, "id")]
     await host.stop()
 
 

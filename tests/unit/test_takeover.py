@@ -189,3 +189,10 @@ def test_the_points_are_passed_in_the_order_of_the_protocol():
     passed = []
     takeover(Log({AUDIT: audit_tail()}), reach=passed.append).take(0)
     assert passed == ["fenced", "tails_read", "taken"]
+
+
+def test_a_topic_that_has_another_id_than_before_was_made_anew():
+    asked = takeover(Log())
+    assert asked.check_topic(None) == asked.check_topic("topic-id") == "topic-id"
+    with pytest.raises(TopicError, match="It was re-created"):
+        asked.check_topic("another")

@@ -213,11 +213,13 @@ async def test_the_offset_to_commit_is_after_the_last_acked_chunk(consumer, comm
     assert not consumer._acked_index[SOURCE]
 
 
-async def test_a_quiet_partition_commits_what_its_owner_before_decided(consumer):
+@pytest.mark.parametrize(("committed", "due"), [(None, True), (0, True), (3, True), (5, False)])
+async def test_a_quiet_partition_commits_what_its_owner_before_decided(consumer, committed, due):
     assert consumer._new_offset(SOURCE) is None
-    consumer._thread.committed = {SOURCE: 3}
-    await consumer.seek_to_committed()
+    consumer._thread.committed = {SOURCE: committed}
+    await consumer.perform_seek()
     assert consumer._new_offset(SOURCE) == 5
+    assert consumer._should_commit(SOURCE, 5) is due
     assert SOURCE in consumer._acked, "Faust asks only for partitions that stand there"
     await consumer.on_partitions_assigned({SOURCE}, 2)
     assert consumer._new_offset(SOURCE) is None
