@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from monitor.effects.alerts import AlertFacts
-from monitor.effects.audit import Position, position_of, verify_block
+from monitor.effects.audit import Position, position_of
 from monitor.effects.message import Message
 from monitor.errors import ProtocolError
 from tests.simulation.broker import Entry
+from tests.simulation.known import block_of, prove
 from tests.simulation.streams import settings, still_known
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def problems_of(installation: "Installation") -> list[str]:
 def _audit_problems(installation: "Installation", partition: int) -> Iterator[str]:
     """Every record decided once, in order and as expected, and the chain of blocks whole."""
     blocks = [
-        installation.block(entry.value or b"")
-        for entry in installation.broker.log(settings().topic_audit, partition).committed()
+        block_of(entry.value or b"") for entry in installation.broker.log(settings().topic_audit, partition).committed()
     ]
     decisions = b"".join(block.decisions.tobytes() for block in blocks)
     expected = installation.source.expected[partition].decisions
@@ -54,7 +54,7 @@ def _audit_problems(installation: "Installation", partition: int) -> Iterator[st
     previous: Position | None = None
     for block in blocks:
         try:
-            verify_block(block, previous)
+            prove(block, previous)
         except ProtocolError as error:
             yield str(error)
         previous = position_of(block)

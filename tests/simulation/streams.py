@@ -28,6 +28,7 @@ from monitor.state.forgetting import remembered
 from monitor.wire.records import Record, Run
 from tests.simulation.broker import Entry, Transaction
 from tests.simulation.clients import TOPIC_ID
+from tests.simulation.known import learn
 
 STREAMS = 128
 """How many there are: a history's stream is its seed modulo this."""
@@ -173,6 +174,7 @@ def _decide(partition: int, entries: list[Entry], kinds: dict[str, int]) -> Expe
     context = deciding()
     records = [each for each in entries if not each.is_marker and (not each.transaction or each.transaction.commits)]
     held, position = accounts.Accounts(), _genesis(partition, context)
+    learn([each.value for each in records], [each.key for each in records], context, END_MS)
     run = Run(settings().topic_transactions, partition, -1, records)
     decided = decide_run(run, held, position, context, END_MS)
     names, by_topic = context.names, lambda name: [each for each in decided.messages if each.topic == name]

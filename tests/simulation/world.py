@@ -9,8 +9,9 @@ beginning: an older one may be held up by a younger one, as by a slow thread.
 """
 
 import asyncio
-from asyncio import events
+from asyncio.events import _set_running_loop
 from collections.abc import Callable
+from contextvars import copy_context
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -36,6 +37,7 @@ class Process:
         self.name = name
         self.dead = False
         self.frozen_until = 0.0
+        self.loop: SimLoop | None = None
         self.held_up_s = 0.0
         """The longest that a blocking call took beyond its own time."""
 
@@ -50,6 +52,7 @@ class World:
         self.over = False
         self._due: list[tuple[float, int, Process | None, Callable[..., Any], tuple[Any, ...]]] = []
         self._number = 0
+        self._loop: SimLoop | None = None
 
     def at(self, time: float, process: Process | None, call: Callable[..., Any], *args: Any) -> None:
         """Make `call` happen then, unless `process` is dead by then."""
@@ -62,23 +65,37 @@ class World:
 
     def run(self, limit_s: float) -> None:
         """Until it is `over`. Raises `Endless` at `limit_s`, when nothing is due any more, and after `MOST_EVENTS`."""
-        while not self.over:
-            if not self._due or self._due[0][0] > limit_s:
-                raise Endless(f"no end after {limit_s:g} virtual seconds")
-            self._step()
+        try:
+            while not self.over:
+                if not self._due or self._due[0][0] > limit_s:
+                    raise Endless(f"no end after {limit_s:g} virtual seconds")
+                self._step()
+        finally:
+            self.enter(None)
 
     def pause(self, process: Process, seconds: float) -> None:
         """A blocking call of `process` takes so long. Raises `Killed` when it is dead, or everything is over, by then."""
         until = self.now + seconds
-        while True:
-            until = max(until, process.frozen_until)
-            if process.dead or self.over:
-                raise Killed
-            if not self._due or self._due[0][0] > until:
-                process.held_up_s = max(process.held_up_s, self.now - until)
-                self.now = max(self.now, until)
-                return
-            self._step()
+        loop = self._loop
+        try:
+            while True:
+                if process.frozen_until > until:
+                    until = process.frozen_until
+                if process.dead or self.over:
+                    raise Killed
+                if not self._due or self._due[0][0] > until:
+                    process.held_up_s = max(process.held_up_s, self.now - until)
+                    self.now = max(self.now, until)
+                    return
+                self._step()
+        finally:
+            if self._loop is not loop:
+                self.enter(loop)
+
+    def enter(self, loop: "SimLoop | None") -> None:
+        """What happens next happens in this event loop."""
+        self._loop = loop
+        _set_running_loop(loop)
 
     def _step(self) -> None:
         time, _, process, call, args = heappop(self._due)
@@ -88,11 +105,18 @@ class World:
             if process.frozen_until > time:
                 self.at(process.frozen_until, process, call, *args)
                 return
+            if process.loop is not self._loop:
+                self.enter(process.loop)
         self.events += 1
         if self.events > MOST_EVENTS:
             raise Endless(f"no end after {MOST_EVENTS} events")
-        self.now = max(self.now, time)
+        if time > self.now:
+            self.now = time
         call(*args)
+
+
+_NO_CONTEXT = copy_context()
+"""Contexts are not simulated: nothing here has a context variable of its own."""
 
 
 class SimLoop(asyncio.AbstractEventLoop):
@@ -100,16 +124,16 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, world: World, process: Process) -> None:
         self._world, self._process = world, process
+        process.loop = self
 
     def time(self) -> float:
         """Virtual seconds."""
         return self._world.now
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        """Now, after what is due already."""
-        handle = asyncio.Handle(callback, args, self, context)
-        self._world.at(self._world.now, self._process, self._run, handle)
-        return handle
+        """Now, after what is due already. What it returns cancels nothing; who calls this in asyncio never asks."""
+        self._world.at(self._world.now, self._process, callback, *args)
+        return _NO_HANDLE
 
     call_soon_threadsafe = call_soon
 
@@ -119,19 +143,13 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
         """At a virtual second."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, callback, args, self, _NO_CONTEXT)
         self._world.at(when, self._process, self._run, handle)
         return handle
 
     def _run(self, handle: asyncio.Handle) -> None:
-        if handle._cancelled:
-            return
-        outer = events._get_running_loop()
-        events._set_running_loop(self)
-        try:
-            handle._run()
-        finally:
-            events._set_running_loop(outer)
+        if not handle._cancelled:
+            handle._callback(*handle._args)  # type: ignore[attr-defined]
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
@@ -158,9 +176,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         except Killed:
             return
         except Exception as error:
-            self._world.after(0, self._process, self._run, asyncio.Handle(_fail, (future, error), self))
+            self.call_soon(_fail, future, error)
             return
-        self._world.after(0, self._process, self._run, asyncio.Handle(_set, (future, result), self))
+        self.call_soon(_set, future, result)
 
     def get_debug(self) -> bool:
         """Never."""
@@ -179,6 +197,9 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         pass
+
+
+_NO_HANDLE = asyncio.Handle(print, (), SimLoop(World(Random(0)), Process("nobody")), _NO_CONTEXT)
 
 
 def _set(future: asyncio.Future[Any], result: Any) -> None:
