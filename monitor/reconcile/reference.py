@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from monitor.wire.records import RawRecord, Run
 
 ON_TRUST = (Reason.EVENT_TIME_IN_FUTURE, Reason.SCHEMA_UNAVAILABLE, Reason.UNKNOWN_SCHEMA, Reason.QUARANTINED)
 """Reasons that depended on the hour: on a clock, a registry, a person. The audit's word is taken for them; no state is touched."""
+_ON_TRUST = np.array([int(reason) for reason in ON_TRUST])
 
 ANY_TIME_MS = 1 << 62
 """A wall clock that nothing is ahead of: what was ahead of the worker's is on trust."""
@@ -45,23 +47,23 @@ class Reference:
 
     def add(self, records: Sequence[RawRecord]) -> None:
         """Transactions of the partition in offset order, all of them audited."""
+        if not self._sorted.size:
+            return
         rows = self._rows(records)
-        kept, at = [], []
-        for record, row in zip(records, rows.tolist(), strict=True):
-            if row < 0:
-                continue  # lost: it has been counted
-            decision = self._audited.decisions[row]
-            if decision["disposition"] == Disposition.REJECTED and int(decision["reason"]) in ON_TRUST:
-                self._found.counts["on_trust"] += 1
-                continue
-            kept.append(record)
-            at.append(row)
+        decisions = self._audited.decisions[rows]
+        there = rows >= 0  # where not, the record is lost, which has been counted
+        trusted = (
+            there & (decisions["disposition"] == int(Disposition.REJECTED)) & np.isin(decisions["reason"], _ON_TRUST)
+        )
+        self._found.counts["on_trust"] += int(trusted.sum())
+        chosen = there & ~trusted
+        kept, at = list(compress(records, chosen)), rows[chosen]
         if kept:
             run = Run(self._topic, self._audited.partition, self._position.last_offset, kept)
             context = replace(self._deciding.for_records(kept), versions={})
             decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
             self._position = decided.position
-            self._compare(kept, decided, np.array(at))
+            self._compare(kept, decided, at)
 
     def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
         """Changelog values by account, without those forgotten."""
