@@ -18,7 +18,7 @@ from tests.chaos import proxy
 from tests.chaos.campaign import Campaign, Counts, reasons, summary
 from tests.chaos.disk import mountable
 from tests.chaos.stage import Ground, Stage, keep
-from tests.chaos.verdict import reconcile, violations
+from tests.verdict import reconcile, violations
 
 
 def main() -> int:

@@ -170,8 +170,8 @@ class Campaign:
                 with self.tally.lock:
                     if not waiting:
                         return
-                    lane.fault = waiting.pop()
-                self._one(lane.fault, partial(WORKER_FAULTS[lane.fault], self.stage, lane, chance))
+                    lane.coming = waiting.pop()
+                self._one(lane.coming, partial(WORKER_FAULTS[lane.coming], self.stage, lane, chance))
 
         chances = [random.Random(self.chance.random()) for _ in self.stage.regular]
         threads = [
@@ -189,7 +189,7 @@ class Campaign:
             with lane.lock:
                 lane.arming = ""
                 if lane.armed and lane.worker is not None:
-                    lane.fault = "disarmed"
+                    lane.blame("disarmed")
                     lane.worker.kill()
                     lane.look()
         try:
@@ -198,16 +198,20 @@ class Campaign:
             self.tally.wrong.append(str(error))
 
     def _change(self, name: str) -> float:
-        for lane in self.stage.regular:
-            lane.fault = name
+        self._blame_all(name)
         if name == "rebalance: join, leave":
             return faults.guest_comes_and_goes(self.stage, self.chance)
         return faults.leave_and_return(self.stage, self.chance.choice(self.stage.regular), self.chance)
 
     def _break(self, name: str) -> float:
-        for lane in self.stage.regular:
-            lane.fault = name
+        self._blame_all(name)
         return STAGE_FAULTS[name](self.stage, self.chance)
+
+    def _blame_all(self, name: str) -> None:
+        """A fault that meets all workers begins, when what the last one did to each is over."""
+        for lane in self.stage.regular:
+            faults.settle(lane)
+            lane.blame(name)
 
     def _one(self, name: str, inject: Callable[[], float]) -> None:
         try:

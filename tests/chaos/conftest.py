@@ -11,7 +11,7 @@ from tests.chaos import proxy
 from tests.chaos.campaign import Campaign, Round, reasons
 from tests.chaos.disk import mountable
 from tests.chaos.stage import Ground, Stage
-from tests.chaos.verdict import reconcile, violations
+from tests.verdict import reconcile, violations
 
 SEED = 5
 DISK_MIB = 2_048
@@ -51,17 +51,3 @@ def endure(ground: Ground, topic_prefix: str) -> Iterator[Callable[..., Campaign
             return campaign
 
         yield run
-
-
-@pytest.fixture
-def proxied(ground: Ground) -> None:
-    """The test needs the proxy."""
-    if ground.proxy is None:
-        pytest.skip(f"NO NETWORK FAULTS: {proxy.available()}")
-
-
-@pytest.fixture
-def small_disk(ground: Ground) -> None:
-    """The test needs a disk that can be made full."""
-    if ground.disk is None:
-        pytest.skip(f"NO FULL DISK: {mountable()}")

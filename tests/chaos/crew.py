@@ -32,12 +32,16 @@ class Ended:
 
 @dataclass
 class Lane:
-    """One worker's place: its way to the broker, what it is armed with at its next start, and how its workers ended."""
+    """One worker's place: its way to the broker, what it is armed with at its next start, and how its workers ended.
+
+    `fault` struck last, and is what an exit is booked under; `coming` is the one that is being prepared.
+    """
 
     name: str
     installation: Installation
     settings: dict[str, Any]
     fault: str = "none"
+    coming: str = ""
     arming: str = ""
     wanted: bool = False
     worker: Worker | None = None
@@ -68,6 +72,38 @@ class Lane:
             if code == LEFT_FOR_LACK_OF_KAFKA:
                 time.sleep(RESTART_PAUSE_S)
             self.start()
+
+    def blame(self, fault: str) -> None:
+        """Exits from now on are this fault's; a worker that has ended by now is still the last one's."""
+        with self.lock:
+            self.look()
+            self.fault = fault
+
+    def strike(self) -> float:
+        """The fault that is coming is here; the time (monotonic)."""
+        self.blame(self.coming)
+        return time.monotonic()
+
+    def arm(self, text: str) -> Worker:
+        """Strike with a worker that is armed so, started in the place of the one that is there."""
+        with self.lock:
+            self.blame("arming")
+            self.arming = text
+            self.signal(signal.SIGKILL)
+            if self.worker is not None:
+                self.worker.process.wait()
+                self.look()
+            else:
+                self.start()
+            self.strike()
+            assert self.worker is not None
+            return self.worker
+
+    def generations(self, worker: Worker) -> int:
+        """How often this worker of the lane has been given its partitions."""
+        with contextlib.suppress(OSError):
+            return sum(line["message"] == "partitions assigned" for line in worker.lines())
+        return 0
 
     def signal(self, number: int) -> None:
         """To the worker of now, if there is one."""
@@ -130,8 +166,10 @@ class Crew(threading.Thread):
     def close(self) -> None:
         """Stop supervising, and let every worker stop as asked; one that cannot is killed."""
         for lane in self.lanes:
-            lane.fault = "end"
-            lane.leave(signal.SIGTERM)
+            with lane.lock:
+                lane.wanted = False  # before what has ended is noted: a worker of now would not know SIGTERM yet
+                lane.blame("end")
+                lane.leave(signal.SIGTERM)
             lane.signal(signal.SIGCONT)
         deadline = time.monotonic() + 60
         while not all(lane.is_empty for lane in self.lanes) and time.monotonic() < deadline:
@@ -143,7 +181,7 @@ class Crew(threading.Thread):
             lane.look()
 
     def exits(self) -> dict[str, Counter[int]]:
-        """Exit codes by the fault that was on when the worker ended."""
+        """Exit codes by the fault that led to them; "arming" and "disarmed" are kills that are no fault, to have workers armed or not."""
         found: dict[str, Counter[int]] = {}
         for lane in self.lanes:
             for each in lane.ended:

@@ -10,6 +10,7 @@ from monitor.failpoints import POINTS
 from tests.chaos.crew import Lane
 from tests.chaos.proxy import DOWN, UP
 from tests.chaos.stage import Stage, TooLong, await_until
+from tests.installation import Worker
 
 SESSION_S = 6.0
 """The session timeout of the workers."""
@@ -18,6 +19,9 @@ TAKEN_OVER_S = 12.0
 READY_S = 120.0
 ARMED_S = 45.0
 """How long an armed worker may take to reach its failpoint before it is killed where it is."""
+
+TRIES = 3
+"""Workers armed for one fault: the other lane's fault may make one leave before it gets there."""
 
 REACHED_AT_START = ("fenced", "tails_read", "taken", "state_loaded")
 REACHED_ONCE = (*REACHED_AT_START, "revoked")
@@ -40,7 +44,7 @@ def kill_at_random(_stage: Stage, lane: Lane, chance: random.Random) -> float:
         settle(lane)
     time.sleep(chance.uniform(0.0, 2.5))
     with lane.lock:
-        struck, worker = time.monotonic(), lane.worker
+        struck, worker = lane.strike(), lane.worker
         lane.signal(signal.SIGKILL)
     await_until(lambda: lane.worker is not worker, READY_S, f"{lane.name} killed")
     return struck
@@ -56,72 +60,84 @@ def kill_at(point: str) -> LaneFault:
     """kill -9 of a worker by itself, at a failpoint."""
 
     def kill(stage: Stage, lane: Lane, chance: random.Random) -> float:
-        worker = _armed(lane, arming(point, "kill", chance))
-        if point == "revoked":
-            settle_worker(lane, worker)
-            lane.signal(signal.SIGTERM)
-        try:
-            await_until(lambda: lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}")
-        except TooLong:
-            stage.missed.append(point)
-            lane.signal(signal.SIGKILL)
+        for _ in range(TRIES):
+            worker = lane.arm(arming(point, "kill", chance))
+            if point == "revoked":
+                _ask_to_leave(lane, worker)
+            try:
+                await_until(lambda worker=worker: lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}")
+            except TooLong:
+                lane.signal(signal.SIGKILL)
+                break
+            if lane.ended[-1].code == -signal.SIGKILL:
+                return time.monotonic()
+            # It left by itself, for what the other lane's fault did to it.
+        stage.missed.append(point)
         return time.monotonic()
 
     return kill
 
 
-def settle_worker(lane: Lane, worker: object) -> None:
-    """Wait until this worker serves, or is gone."""
+def _ask_to_leave(lane: Lane, worker: Worker) -> None:
+    """SIGTERM for this worker once it serves; not if it is gone before, as its successor is not armed."""
     with suppress(TooLong):
-        await_until(lambda: lane.is_ready or lane.worker is not worker, ARMED_S, f"{lane.name} ready", 0.2)
+        await_until(lambda: lane.is_ready or lane.worker is not worker, READY_S, f"{lane.name} ready", 0.2)
+    with lane.lock:
+        if lane.worker is worker and lane.is_ready:
+            lane.signal(signal.SIGTERM)
 
 
 def freeze(stage: Stage, lane: Lane, chance: random.Random) -> float:
     """SIGSTOP until the others have taken over, then SIGCONT: a zombie."""
     settle(lane)
     time.sleep(chance.uniform(0.0, 1.0))
-    struck = time.monotonic()
-    lane.signal(signal.SIGSTOP)
-    _keep_frozen(stage, struck, chance)
-    lane.signal(signal.SIGCONT)
+    with lane.lock:
+        struck, worker = lane.strike(), lane.worker
+        lane.signal(signal.SIGSTOP)
+    if worker is not None:
+        _wake_later(stage, lane, worker, chance)
     return struck
 
 
-def _keep_frozen(stage: Stage, struck: float, chance: random.Random) -> None:
-    """Beyond the session, until others have gone on in its place; not for ever, as the others may be frozen too."""
+def _wake_later(stage: Stage, lane: Lane, worker: Worker, chance: random.Random) -> None:
+    """SIGCONT beyond the session, when others have gone on in its place; not for ever, as the others may be frozen too.
+
+    Over when the worker knows: it has left, or it has been given its partitions anew. Until then it is this fault's.
+    """
+    struck, before = time.monotonic(), lane.generations(worker)
     time.sleep(SESSION_S + chance.uniform(1.0, 3.0))
     with suppress(TooLong):
         await_until(lambda: stage.goes_on_after(struck), TAKEN_OVER_S, "others take over")
+    lane.signal(signal.SIGCONT)
+    await_until(
+        lambda: lane.worker is not worker or lane.generations(worker) > before,
+        READY_S, f"{lane.name} leaves or joins anew after its sleep",
+    )  # fmt: skip
 
 
 def freeze_at(point: str) -> LaneFault:
     """The same at a failpoint, so with a run in flight."""
 
     def stop(stage: Stage, lane: Lane, chance: random.Random) -> float:
-        worker = _armed(lane, f"{point}:stop:{chance.randrange(5, 60)}")
-        try:
-            await_until(lambda: lane.is_frozen or lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}")
-        except TooLong:
+        for _ in range(TRIES):
+            worker = lane.arm(f"{point}:stop:{chance.randrange(5, 60)}")
+            with suppress(TooLong):
+                await_until(
+                    lambda worker=worker: lane.is_frozen or lane.worker is not worker, ARMED_S, f"{lane.name} reaches {point}"
+                )  # fmt: skip
+            if lane.worker is worker:
+                break
+        if not lane.is_frozen:
             stage.missed.append(point)
             lane.signal(signal.SIGSTOP)
         struck = time.monotonic()
-        _keep_frozen(stage, struck, chance)
-        lane.signal(signal.SIGCONT)
+        _wake_later(stage, lane, worker, chance)
+        with lane.lock:
+            if lane.worker is worker:
+                lane.armed = ""  # it has passed the point, and does nothing there any more
         return struck
 
     return stop
-
-
-def _armed(lane: Lane, text: str) -> object:
-    """The lane's worker, armed so; started anew unless the one before ended just now and it is armed already."""
-    with lane.lock:
-        if lane.armed.split(":")[:2] != text.split(":")[:2]:
-            lane.arming = text
-            lane.signal(signal.SIGKILL)
-            if lane.worker is not None:
-                lane.worker.process.wait()
-                lane.look()
-        return lane.worker
 
 
 def spoil(*toxics: tuple[str, str, dict[str, int]], seconds: tuple[float, float]) -> LaneFault:
@@ -130,7 +146,7 @@ def spoil(*toxics: tuple[str, str, dict[str, int]], seconds: tuple[float, float]
     def fault(stage: Stage, lane: Lane, chance: random.Random) -> float:
         assert stage.proxy is not None, "set up with a proxy"
         settle(lane)
-        struck = time.monotonic()
+        struck = lane.strike()
         with stage.proxy.spoiled(lane.name, *toxics):
             time.sleep(chance.uniform(*seconds))
         return struck
@@ -159,7 +175,7 @@ def leave_and_return(_stage: Stage, lane: Lane, chance: random.Random) -> float:
 def guest_comes_and_goes(stage: Stage, chance: random.Random) -> float:
     """One worker more joins the group, serves, and leaves."""
     guest, struck = stage.guest, time.monotonic()
-    guest.fault = "rebalance: join, leave"
+    guest.blame("rebalance: join, leave")
     guest.start()
     await_until(lambda: guest.is_ready, READY_S, "the third worker ready", 0.2)
     time.sleep(chance.uniform(0.2, 1.5))

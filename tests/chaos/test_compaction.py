@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
 
 from monitor.wire.kafka_log import KafkaLog
 from tests.chaos.stage import Stage, await_until
-from tests.chaos.verdict import reconcile, violations
+from tests.verdict import reconcile, violations
 
 EAGER = {
     "cleanup.policy": "compact",
