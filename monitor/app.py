@@ -106,6 +106,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         max_queue_records=settings.max_queue_records,
         recovery_timeout_s=settings.recovery_timeout_s,
         reach=reach,
+        partitions=source.partitions,
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(

@@ -42,7 +42,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Prove it": (
         Entry("audit", "audit", "The audit log: verify it, prove a decision, sign checkpoints."),
-        Entry("reconcile", "reconcile", "Is what was written what the input asks for? Lost, twice, different."),
+        Entry("reconcile", "reconcile", "Is anything lost, twice, or different?"),
     ),
     "Data and models": (
         Entry("simulate", "simulate", "Payments with labelled fraud, to Kafka, Parquet or CSV."),

@@ -7,13 +7,13 @@ between a decision and the acknowledgement of its commit ends the process: the s
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor import pipeline
 from monitor.chunk_queue import ChunkQueue, Event
@@ -24,9 +24,11 @@ from monitor.failpoints import Reach, pass_by
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.observe.run_figures import RunFigures
-from monitor.stages import Stage
+from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Flag
 from monitor.takeover import Takeover
+from monitor.wire.murmur2 import misplaced
 from monitor.wire.records import RawRecord, Run, size_of
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ was compressed, so that a few megabytes of the log may hold gigabytes to dead-le
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a partition uses of the worker it lives in. `context` returns what a run of these records is decided with, the
-    schemas they name included; `fatal` ends the process.
+    schemas they name included; `fatal` ends the process; `partitions` is how many the source topic has.
     """
 
     takeover: Takeover
@@ -59,6 +61,7 @@ class Surroundings:
     max_queue_records: int
     recovery_timeout_s: float = 600.0
     reach: Reach = pass_by
+    partitions: int = 1
 
 
 class Partition:
@@ -74,7 +77,6 @@ class Partition:
         self._stopping = False
         self._alone_through = -1
         self._task: asyncio.Task[None] | None = None
-        self._watermark_ms = 0
         self._recovered = False
 
     @property
@@ -220,7 +222,7 @@ class Partition:
         around = self._around
         around.health.note_run(self.number)
         context = await around.context(records)
-        watch = _Stopwatch()
+        watch = Stopwatch()
         now_ms = around.clock.now_ms()
         run = Run(self.position.topic, self.number, self.position.last_offset, records)
         try:
@@ -237,7 +239,6 @@ class Partition:
         around.reach("run_committed")
         self.position = decided.position
         around.health.note_commit(self.number)
-        self._watermark_ms = max(self._watermark_ms, decided.watermark_ms)
         around.metrics.record_run(
             RunFigures(
                 partition=self.number,
@@ -252,14 +253,19 @@ class Partition:
                 committed_at_ms=around.clock.now_ms(),
                 commit_s=watch.laps[Stage.COMMIT],
                 stages_s=watch.laps,
-                watermark_ms=self._watermark_ms,
+                watermark_ms=decided.watermark_ms,
                 last_offset=self.position.last_offset,
                 audit_height=self.position.height,
                 accounts=len(self.accounts),
                 horizons_ms=decided.horizons_ms,
                 swept=decided.swept,
+                misplaced=self._misplaced(records, decided.flags),
             )
         )
+
+    def _misplaced(self, records: list[RawRecord], flags: NDArray[np.uint16]) -> int:
+        new = np.flatnonzero(flags & Flag.FIRST).tolist()
+        return misplaced((records[row].key for row in new), self.number, self._around.partitions)
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
@@ -281,16 +287,3 @@ def _within_bytes(records: list[RawRecord]) -> Iterator[list[RawRecord]]:
             start, total = at, size
     if records:
         yield records[start:]
-
-
-class _Stopwatch:
-    """Seconds a stage of one run; `lap` ends the stage that it names."""
-
-    def __init__(self) -> None:
-        self.laps: dict[Stage, float] = {}
-        self._at = time.perf_counter()
-
-    def lap(self, stage: Stage) -> None:
-        now = time.perf_counter()
-        self.laps[stage] = self.laps.get(stage, 0.0) + now - self._at
-        self._at = now

@@ -8,9 +8,7 @@ about 30 us for 2,000 records. What was not committed is never counted, so that 
     transactions_in = transactions_scored + transactions_duplicate + sum of dead_letters
 """
 
-import platform
 from collections.abc import Collection, Mapping
-from importlib.metadata import version as installed_version
 from typing import TypedDict, Unpack, cast
 
 import numpy as np
@@ -18,9 +16,9 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.process_collector import ProcessCollector
 
-from monitor import __version__
 from monitor.guard.reasons import Reason
 from monitor.observe import bounds
+from monitor.observe.build import build_facts
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
@@ -102,6 +100,10 @@ class Metrics:
             "Transactions whose exact short windows were lower bounds, because the account's ring of events was full.",
         )
         self._swept = counter("monitor_accounts_swept_total", "Forgotten accounts, dropped from memory.")
+        self._misplaced = counter(
+            "monitor_accounts_misplaced_total",
+            "New accounts, of a sample, in a partition where Java's partitioner puts no such key.",
+        )
         self._score = declare.histogram(
             "monitor_anomaly_score",
             "Anomaly scores, 0 to 1, higher is stranger; those of degraded runs are missing.",
@@ -180,14 +182,7 @@ class Metrics:
         build = declare.info(
             "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )
-        build.info(
-            {
-                "version": __version__,
-                "python": platform.python_version(),
-                "faust_streaming": installed_version("faust-streaming"),
-                "confluent_kafka": installed_version("confluent-kafka"),
-            }
-        )
+        build.info(build_facts())
 
     def _compile(self) -> None:
         """Compile the kernels now, on nothing, so that the first run does not wait for it."""
@@ -212,6 +207,7 @@ class Metrics:
             (self._conflicts, conflicts),
             (self._saturated, saturated),
             (self._swept, run.swept),
+            (self._misplaced, run.misplaced),
         ):
             if count:
                 counter.inc(count)

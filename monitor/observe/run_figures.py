@@ -28,7 +28,8 @@ class RunFigures:
     Kafka timestamps of the run's records or of a sample of them, below 0 for none; `detected_at_ms`, `committed_at_ms`: ms since
     the epoch; `commit_s`: the Kafka transaction alone, begin to acknowledged; `stages_s`: seconds by stage, any subset; `watermark_ms`: the largest event
     time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds;
-    `horizons_ms`: int64, ages of keys pushed out of rings, below 0 for none; `swept`: forgotten accounts dropped by the run.
+    `horizons_ms`: int64, ages of keys pushed out of rings, below 0 for none; `swept`: forgotten accounts dropped by the run;
+    `misplaced`: of a sample of its new accounts, those in a partition where Java's partitioner would not put them.
     """
 
     partition: int
@@ -49,6 +50,7 @@ class RunFigures:
     accounts: int
     horizons_ms: NDArray[np.int64]
     swept: int
+    misplaced: int
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,6 +1,7 @@
 """The whole check: reads what an installation left behind, partition by partition, and compares it."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
@@ -32,6 +33,7 @@ class Checker:
 
     def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
         self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
+        self._homes: dict[bytes, list[int]] = defaultdict(list)
 
     def partitions(self) -> list[int]:
         """Those of the transactions topic."""
@@ -66,6 +68,10 @@ class Checker:
         for partition in partitions:
             found[partition] = self._partition(logs[partition], effects)
             self._progress(f"partition {partition}: {found[partition].counts['transactions']:,} transactions checked")
+        for account, homes in sorted(self._homes.items()):
+            if len(homes) > 1:
+                found[homes[0]].counts["accounts_split"] += 1
+                found[homes[0]].note_split(account, homes)
         return found
 
     def _partition(self, log: Audited, effects: Sorter) -> Findings:
@@ -112,6 +118,8 @@ class Checker:
             found.notes.append(f"partition {log.partition}: it was decided on while this was read: state not compared")
             return
         ttl_ms = settings.idle_ttl_days * DAY_MS
+        for account in state:
+            self._homes[account].append(log.partition)
         compare_state(log.partition, remembered(state, log.watermark_ms, ttl_ms), reference.state(ttl_ms), found)
 
     def _compare_group(self, log: Audited, found: Findings) -> None:

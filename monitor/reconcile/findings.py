@@ -1,7 +1,7 @@
 """What the checker counts, and the first of each kind in words."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ DEFECTS = {
 }
 """Each must be none."""
 
-FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "blocks")  # fmt: skip
+FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks")  # fmt: skip
 
 SHOWN = 10
 """Findings of one kind that are put in words."""
@@ -45,6 +45,13 @@ class Findings:
             self.counts[defect] += count
             if before < SHOWN:
                 self.words.append(f"{defect}: {words}")
+
+    def note_split(self, account: bytes, partitions: Sequence[int]) -> None:
+        """An account with a state in each of these partitions; the first few are named."""
+        if self.counts["accounts_split"] <= SHOWN:
+            self.notes.append(
+                f"account {account!r} has a state in partitions {', '.join(map(str, partitions))}: its key moved"
+            )
 
     def add(self, other: "Findings") -> None:
         """Those of another partition."""

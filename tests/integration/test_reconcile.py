@@ -25,7 +25,7 @@ def reconcile(installation, *arguments, **settings):
 
 
 def defects(found):
-    facts = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "blocks")  # fmt: skip
+    facts = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks")  # fmt: skip
     return {name: count for name, count in found.items() if type(count) is int and count and name not in facts}
 
 
@@ -71,6 +71,20 @@ def test_each_damage_has_its_name(decided):
     assert (found["alerts_twice"], found["dead_letters_twice"], found["state_differs"]) == (1, 1, 1)
     assert any(str(account) in each for each in found["findings"])
     assert reconcile(decided, "--no-reference")["state_differs"] == 0
+
+
+def test_an_account_whose_key_moved_has_two_states_and_is_reported(decided):
+    record = next(r for r in decided.sent[0] if (0, r.key) in decided.state())
+    decided.produce([(record.key, record.value)], partition=1)
+    worker = decided.start()
+    worker.wait_ready()
+    decided.wait_decided()
+    assert worker.metrics()["monitor_accounts_misplaced_total"] == 1
+    assert worker.stop() == 0
+    found = reconcile(decided)
+    assert defects(found) == {}
+    assert found["accounts_split"] == 1
+    assert any(str(record.key) in each and "partitions 0, 1" in each for each in found["notes"])
 
 
 def test_what_is_not_decided_yet_is_lag_and_no_loss(decided, transactions):

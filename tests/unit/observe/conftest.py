@@ -36,6 +36,7 @@ def run_figures() -> Callable[..., RunFigures]:
             "accounts": 5,
             "horizons_ms": np.full(n, -1, np.int64),
             "swept": 0,
+            "misplaced": 0,
         }
         return RunFigures(**{**fields, **changes})
 

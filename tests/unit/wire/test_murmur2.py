@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.embedded.mock import MockCluster
-from monitor.wire.murmur2 import murmur2, partition_of
+from monitor.wire.murmur2 import SAMPLE, misplaced, murmur2, partition_of
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_librdkafka_with_murmur2_random_puts_keys_where_we_say():
             producer.produce("keys", b"", key=key, on_delivery=note)
         assert producer.flush(10) == 0
     assert placed == {key: partition_of(key, 7) for key in keys}
+
+
+def test_keys_that_java_would_have_put_elsewhere_are_counted_in_a_sample():
+    keys = [f"account-{number}".encode() for number in range(1_000)]
+    at_home = [key for key in keys if partition_of(key, 8) == 3]
+    assert misplaced(at_home, 3, 8) == 0
+    assert misplaced(at_home, 4, 8) == SAMPLE
+    assert misplaced([None, at_home[0]], 4, 8) == 1
+    assert misplaced(keys, 0, 1) == 0
