@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from monitor.effects.message import Message
-from tests.simulation.world import World
+from tests.simulation.world import Process, World
 
 OPEN, PREPARED, COMMITTED, ABORTED = "open", "prepared", "committed", "aborted"
 
@@ -143,6 +143,7 @@ class Broker:
         self._world = world
         self.logs: dict[tuple[str, int], PartitionLog] = defaultdict(PartitionLog)
         self._epochs: dict[str, int] = {}
+        self._owners: dict[str, list[Process]] = defaultdict(list)
         self._transactions: dict[str, Transaction] = {}
         self.listeners: list[Any] = []
 
@@ -159,8 +160,13 @@ class Broker:
         """Whether no transaction is open anywhere."""
         return all(each.state not in (OPEN, PREPARED) for each in self._transactions.values())
 
-    def fence(self, name: str) -> int:
+    def owners(self, name: str) -> list[Process]:
+        """Who fenced this transactional id, one after the other."""
+        return self._owners[name]
+
+    def fence(self, name: str, by: Process) -> int:
         """Abort what is open under this transactional id; the epoch of the one producer that may use it from now on."""
+        self._owners[name].append(by)
         transaction = self._transactions.get(name)
         if transaction is not None and transaction.state == OPEN:
             self._abort(transaction)
@@ -213,19 +219,17 @@ class Broker:
 
     def _complete(self, transaction: Transaction) -> None:
         transaction.state = COMMITTED
-        self.tell()
 
     def _abort(self, transaction: Transaction) -> None:
         transaction.state = ABORTED
         for log in transaction.logs:
             log.mark(transaction)
-        self.tell()
 
     def _check(self, name: str, epoch: int) -> None:
         if self._epochs.get(name) != epoch:
             raise Fenced(name)
 
     def tell(self) -> None:
-        """Something can be read that could not before."""
+        """Transactions can be read that could not before."""
         for listener in self.listeners:
             listener()

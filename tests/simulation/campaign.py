@@ -17,6 +17,9 @@ from tests.simulation.worker import Parts
 REPORT_EVERY = 100
 """Histories."""
 
+COLLECT_EVERY = 20
+"""Histories: each is garbage all at once, and a young collection looks at nothing else."""
+
 
 @dataclass
 class Campaign:
@@ -67,13 +70,14 @@ def campaign(
 
 
 def share(seed: int, histories: int, job: int, jobs: int) -> Iterator[int]:
-    """The seeds of one process."""
-    return (each for each in range(seed, seed + histories) if each % STREAMS % jobs == job)
+    """The seeds of one process, stream by stream: what is known of one is looked up for all its histories."""
+    for number in range(job, STREAMS, jobs):
+        yield from range(seed + (number - seed) % STREAMS, seed + histories, STREAMS)
 
 
 def _work(pipe: Connection, seed: int, histories: int, job: int, jobs: int) -> None:
     quiet()
-    gc.disable()  # a history is garbage all at once: see below
+    gc.disable()
     part = Campaign()
     for each in share(seed, histories, job, jobs):
         outcome = run(each)
@@ -84,7 +88,8 @@ def _work(pipe: Connection, seed: int, histories: int, job: int, jobs: int) -> N
         if part.histories == REPORT_EVERY:
             pipe.send(part)
             part = Campaign()
-            gc.collect()
+        if part.histories % COLLECT_EVERY == 0:
+            gc.collect(0)
     pipe.send(part)
     pipe.close()
 

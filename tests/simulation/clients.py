@@ -107,13 +107,14 @@ class SimWriter:
     ) -> None:
         self._world, self._broker, self._process = world, broker, process
         self._name, self._reach, self._fault = name, reach, fault
-        self._epoch = -1
+        self._epoch, self._fences = -1, 0
 
     def fence(self) -> None:
         """Become the only producer of this transactional id."""
         self._wait()
         self._wait_until_complete()
-        self._epoch = self._broker.fence(self._name)
+        self._epoch = self._broker.fence(self._name, self._process)
+        self._fences = len(self._broker.owners(self._name))
         self._wait()
 
     def commit(self, messages: Iterable[Message]) -> None:
@@ -121,6 +122,7 @@ class SimWriter:
         try:
             self._commit(list(messages))
         except Fenced:
+            self._process.fenced_by += self._broker.owners(self._name)[self._fences :]
             raise FencedError(f"{self._name}: another worker owns this partition now") from None
 
     def _commit(self, messages: list[Message]) -> None:

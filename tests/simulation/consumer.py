@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import islice
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -20,10 +21,17 @@ FETCH_S = 0.03
 class _Client(aiokafka.Consumer):
     """What the transport builds upon: positions, fetches and acknowledgements, as Faust and aiokafka would have them."""
 
-    def __init__(self, host: Any, broker: Broker, random: Random, committed: Callable[[int], int | None]) -> None:
+    def __init__(
+        self,
+        host: Any,
+        broker: Broker,
+        random: Random,
+        committed: Callable[[int], int | None],
+        cuts: list[list[int]] | None,
+    ) -> None:
         # Nothing of Faust's own construction: it wants an app, and a thread with a Kafka client.
         self.app = SimpleNamespace(host=host, should_stop=False)
-        self._broker, self._random, self._committed = broker, random, committed
+        self._broker, self._random, self._committed, self._cuts = broker, random, committed, cuts
         self._acked: dict[TP, list[int]] = defaultdict(list)
         self._acked_index: dict[TP, set[int]] = defaultdict(set)
         self._at: dict[TP, int] = {}
@@ -41,11 +49,10 @@ class _Client(aiokafka.Consumer):
             if at is None:
                 continue
             log = self._broker.log(tp.topic, tp.partition)
-            most, records = self._random.choice((5, 40, 80)), []
-            for entry in log.committed(max(at, log.first)):
-                records.append(entry)
-                if len(records) == most:
-                    break
+            start, end = max(at, log.first), self._end(tp, at)
+            records = list(islice(log.committed(start, end), self._most()))
+            if end is not None and not records:  # nothing but what was aborted
+                records = list(log.committed(start))
             if records:
                 found[tp], read_from[tp] = records, at
         await asyncio.sleep(self._random.random() * FETCH_S)
@@ -59,6 +66,15 @@ class _Client(aiokafka.Consumer):
             else:
                 self._at[tp] = records[-1].offset + 1
         return found
+
+    def _most(self) -> int | None:
+        return None if self._cuts else self._random.choice((3, 50, 100, 100))
+
+    def _end(self, tp: TP, at: int) -> int | None:
+        """Where a fetch from `at` ends, at the latest."""
+        if self._cuts is None:
+            return None
+        return self._random.choice([*[cut for cut in self._cuts[tp.partition] if cut > at][:2], None, None])
 
     async def _seek(self, partition: TP, offset: int) -> None:
         await asyncio.sleep(0)

@@ -1,97 +1,92 @@
-"""Work that depends on bytes alone, done once: histories share streams, and so the same records are decoded thousands of times.
+"""Work that was done before, byte by byte the same: histories share streams, and most of them what their runs are made of.
 
-Only functions without state, whose arguments say everything, stand here: decoding and admission of a stretch of a partition, which are cut out of
-what the whole partition came to, and reading and proving an audit block. One history in `EVERY` does without.
+Only functions without state stand here, and whatever they depend on is what they are looked up by: a run is known by its records, the accounts as they
+are in memory and the position; an audit block by its bytes. One history in `EVERY` looks nothing up, and cuts its runs anywhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from monitor import pipeline, takeover
+import numpy as np
+
+from monitor import partition, pipeline, takeover
 from monitor.effects import audit
 from monitor.effects.block import Block, read_block
 from monitor.errors import ProtocolError
-from monitor.guard.dedupe import identity
-from monitor.guard.validate import Admission, admit
-from monitor.simulate.spec import DAY_MS
-from monitor.wire.columns import Columns
-from monitor.wire.decode import decode
+from monitor.state.accounts import Accounts
+from monitor.wire.records import Run
 
-EVERY = 50
-"""One history in so many computes all of it anew."""
+EVERY = 16
+"""One history in so many does all of it itself."""
 
-MOST_BLOCKS = 20_000
+MOST_RUNS = 2_000
+"""Some 50 kB each."""
 
-_parts: dict[int, tuple["_Part", int] | None] = {}
-"""By the identity of a value: the partition it stands in, and where. None for a value that stands in two places."""
+Held = tuple[bytes, tuple[tuple[bytes, int], ...], tuple[bytes | None, ...], tuple[int, ...], int]
+"""Accounts: their records, the slot of each, who is in each slot, which are free, and where the hand of the sweep stands."""
 
+_stream = -1
+_runs: dict[Any, tuple[pipeline.Decided, Held]] = {}
 _blocks: dict[bytes, Block] = {}
 _proved: set[Block] = set()
+_genesis: dict[Any, tuple[bytes, audit.Position]] = {}
 
 
-class _Part:
-    """One partition, decoded and judged. It keeps the values alive, since they are known by their identity."""
-
-    def __init__(self, values: Sequence[bytes | None], columns: Columns, admission: Admission) -> None:
-        self.values, self.columns, self.admission = values, columns, admission
-        self.identity = identity(columns)
-        self.ids = list(map(id, values))
-
-
-def learn(values: Sequence[bytes | None], keys: Sequence[bytes | None], context: pipeline.Context, now_ms: int) -> None:
-    """Decode and judge a partition's records, at `now_ms` and a day later: no other time may make anything else of them."""
-    columns = decode(values, context.readers, context.hash_key, context.max_value_bytes)
-    admission, later = (admit(columns, keys, context.exchange, context.limits, at) for at in (now_ms, now_ms + DAY_MS))
-    assert admission.reason.tobytes() == later.reason.tobytes(), "a record is admitted at one time and not at another"
-    part = _Part(values, columns, admission)
-    for at, identity_of in enumerate(part.ids):
-        _parts[identity_of] = None if identity_of in _parts else (part, at)
+def are_of(number: int) -> None:
+    """From now on histories are of this stream: what is known of another is of no use."""
+    global _stream
+    if number != _stream:
+        _stream = number
+        _runs.clear()
+        _blocks.clear()
+        _proved.clear()
 
 
-class _Stretch(Columns):
-    """Columns that know whence they were cut."""
-
-    __slots__ = ("part", "rows")
-    part: _Part
-    rows: slice
-
-
-def _decode(values: Sequence[bytes | None], *context: Any) -> Columns:
-    part, first = _parts.get(id(values[0])) or (None, 0)
-    if part is None or part.ids[first : first + len(values)] != list(map(id, values)):
-        return decode(values, *context)
-    rows, whole = slice(first, first + len(values)), part.columns
-    cut = _Stretch(
-        whole.data, whole.longs[:, rows].copy(), whole.starts[:, rows].copy(), whole.lengths[:, rows].copy(),
-        whole.hashes[:, rows].copy(), whole.reason[rows].copy(), whole.schema_ids[rows].copy(),
+def held(accounts: Accounts) -> Held:
+    """All there is to them."""
+    used = accounts._records[: len(accounts._keys)]
+    return (
+        used.tobytes(), tuple(accounts._slots.items()), tuple(accounts._keys), tuple(accounts._free), accounts._hand,
     )  # fmt: skip
-    object.__setattr__(cut, "part", part)
-    object.__setattr__(cut, "rows", rows)
-    return cut
 
 
-def _admit(columns: Columns, *rest: Any) -> Admission:
-    if not isinstance(columns, _Stretch):
-        return admit(columns, *rest)
-    rows, whole = columns.rows, columns.part.admission
-    return Admission(whole.reason[rows].copy(), whole.base_amount[rows].copy(), whole.country[rows].copy())
+def decide_run(run: Run, accounts: Accounts, position: audit.Position, context: Any, now_ms: int, lap: Any) -> Any:
+    """`pipeline.decide_run`, or what it came to before; the accounts are changed all the same."""
+    before = held(accounts)
+    # Records live as long as their stream: none has the identity of another.
+    key = (*map(id, run.records), run.after, run.partition, position, before, id(context), now_ms)
+    found = _runs.get(key)
+    if found is None:
+        decided = pipeline.decide_run(run, accounts, position, context, now_ms, lap)
+        if len(_runs) < MOST_RUNS:
+            _runs[key] = decided, held(accounts)
+        return decided
+    decided, after = found
+    _hold(accounts, after)
+    return decided
 
 
-def _identity(columns: Columns) -> Any:
-    if not isinstance(columns, _Stretch):
-        return identity(columns)
-    keys, digests = columns.part.identity
-    return keys[columns.rows].copy(), digests[columns.rows].copy()
+def _hold(accounts: Accounts, after: Held) -> None:
+    records, slots, keys, free, hand = after
+    accounts._grow(len(keys))
+    accounts._records[: len(keys)] = np.frombuffer(records, accounts._records.dtype)
+    accounts._slots, accounts._keys, accounts._free, accounts._hand = dict(slots), list(keys), list(free), hand
+
+
+def genesis_block(**given: Any) -> tuple[bytes, audit.Position]:
+    """`audit.genesis_block`; versions are one mapping for all."""
+    key = tuple(id(each) if name == "versions" else each for name, each in given.items())
+    found = _genesis.get(key)
+    if found is None:
+        found = _genesis[key] = audit.genesis_block(**given)
+    return found
 
 
 def block_of(value: bytes) -> Block:
     """An audit block; each is read once."""
     found = _blocks.get(value)
     if found is None:
-        if len(_blocks) > MOST_BLOCKS:
-            _blocks.clear()
-            _proved.clear()
         found = _blocks[value] = read_block(value)
     return found
 
@@ -106,13 +101,20 @@ def prove(block: Block, previous: audit.Position | None = None) -> None:
             raise ProtocolError(f"audit block {block.height}: {problem}")
 
 
+class _Deciding:
+    """The pipeline as `monitor.partition` sees it, but for one function."""
+
+    decide_run = staticmethod(decide_run)
+
+
 @contextmanager
 def at_hand() -> Iterator[None]:
     """While this is entered, the product looks up what is known."""
-    pipeline.decode, pipeline.admit, pipeline.identity = _decode, _admit, _identity  # type: ignore[assignment]
-    takeover.read_block, takeover.verify_block = block_of, prove
+    partition.pipeline = _Deciding  # type: ignore[assignment]
+    takeover.read_block, takeover.verify_block, takeover.genesis_block = block_of, prove, genesis_block
     try:
         yield
     finally:
-        pipeline.decode, pipeline.admit, pipeline.identity = decode, admit, identity
+        partition.pipeline = pipeline
         takeover.read_block, takeover.verify_block = read_block, audit.verify_block
+        takeover.genesis_block = audit.genesis_block

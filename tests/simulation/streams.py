@@ -28,12 +28,12 @@ from monitor.state.forgetting import remembered
 from monitor.wire.records import Record, Run
 from tests.simulation.broker import Entry, Transaction
 from tests.simulation.clients import TOPIC_ID
-from tests.simulation.known import learn
 
 STREAMS = 128
 """How many there are: a history's stream is its seed modulo this."""
 
-RECORDS = 230
+RECORDS = 220
+CUTS = 6
 ACCOUNTS = 10
 END_MS = SimulationSpec(transactions=RECORDS, accounts=ACCOUNTS).end_ms
 """Wall time of all histories; events are before it."""
@@ -63,9 +63,13 @@ class Expected:
 
 @dataclass(frozen=True)
 class Stream:
-    """`partitions`: the entries of each. `kinds` counts what is in it, by name; `records`, those that are committed."""
+    """`partitions`: the entries of each, `cuts`: the offsets at which most histories cut them.
+
+    `kinds` counts what is in it, by name; `records`, those that are committed.
+    """
 
     partitions: list[list[Entry]]
+    cuts: list[list[int]]
     expected: list[Expected]
     kinds: dict[str, int]
     records: int
@@ -107,7 +111,8 @@ def stream(number: int) -> Stream:
     parts = _spread(random, _messages(number), count, kinds)
     laid_out = [_lay_out(random, part, kinds) for part in parts]
     expected = [_decide(partition, entries, kinds) for partition, entries in enumerate(laid_out)]
-    return Stream(laid_out, expected, kinds, sum(map(len, parts)))
+    cuts = [sorted(random.sample(range(1, len(entries)), CUTS)) for entries in laid_out]
+    return Stream(laid_out, cuts, expected, kinds, sum(map(len, parts)))
 
 
 def _messages(seed: int) -> list[tuple[bytes | None, bytes | None]]:
@@ -174,7 +179,6 @@ def _decide(partition: int, entries: list[Entry], kinds: dict[str, int]) -> Expe
     context = deciding()
     records = [each for each in entries if not each.is_marker and (not each.transaction or each.transaction.commits)]
     held, position = accounts.Accounts(), _genesis(partition, context)
-    learn([each.value for each in records], [each.key for each in records], context, END_MS)
     run = Run(settings().topic_transactions, partition, -1, records)
     decided = decide_run(run, held, position, context, END_MS)
     names, by_topic = context.names, lambda name: [each for each in decided.messages if each.topic == name]

@@ -8,6 +8,8 @@ from monitor.effects.message import Message
 from tests.simulation.broker import Broker, Fenced, PartitionLog, Transaction
 from tests.simulation.world import Killed, Process, World
 
+OWNER = Process("owner")
+
 
 @pytest.fixture
 def world() -> World:
@@ -21,7 +23,7 @@ def broker(world) -> Broker:
 
 def written(broker, name="p", values=(b"1",), topic="t"):
     """A transaction that is open, with these values."""
-    epoch = broker.fence(name)
+    epoch = broker.fence(name, OWNER)
     transaction = broker.begin(name, epoch)
     for value in values:
         broker.write(name, epoch, transaction, Message(topic, b"k", value, 0, []), 0)
@@ -46,14 +48,14 @@ def test_a_committed_read_stops_at_an_open_transaction_although_others_were_comm
 
 def test_what_is_aborted_is_never_seen_and_takes_offsets_all_the_same(broker):
     written(broker, values=[b"1", b"2"])
-    broker.fence("p")
+    broker.fence("p", OWNER)
     broker.log("t", 0).append(b"k", b"3")
     assert [(entry.offset, entry.value) for entry in broker.log("t", 0).committed()] == [(3, b"3")]
 
 
 def test_a_fenced_producer_can_neither_write_nor_commit(broker):
     epoch, transaction = written(broker)
-    broker.fence("p")
+    broker.fence("p", OWNER)
     with pytest.raises(Fenced):
         broker.write("p", epoch, transaction, Message("t", b"k", b"late", 0, []), 0)
     with pytest.raises(Fenced):

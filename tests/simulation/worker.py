@@ -24,9 +24,6 @@ from tests.simulation.world import Killed, Process, SimLoop
 if TYPE_CHECKING:
     from tests.simulation.history import Installation
 
-HELD_UP_S = 0.5
-"""A blocking call that was held up so long may let its worker be fenced."""
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -81,7 +78,7 @@ class Worker:
         self._delivered_at = 0.0
         self.host = Partitions(settings(), self._around(), Silent)
         self.consumer = installation.parts.consumer(
-            self.host, installation.broker, world.random, installation.group.offsets.get
+            self.host, installation.broker, world.random, installation.group.offsets.get, installation.cuts
         )
         installation.broker.listeners.append(self._news)
         self._start(self._belong)
@@ -94,7 +91,8 @@ class Worker:
         async def decided_with(_records: Any) -> Any:
             return context
 
-        clock = SimpleNamespace(now_ms=lambda: END_MS + int(world.now * 1000), monotonic_s=lambda: world.now)
+        now_ms = END_MS + self.number % 2 * 1000  # clocks of two machines are not the same
+        clock = SimpleNamespace(now_ms=lambda: now_ms, monotonic_s=lambda: world.now)
         takeover = parts.takeover(
             log=parts.log(world, self._in.broker, self.process, self._in.group.offsets.get),
             app_id=installed.app_id,
@@ -118,7 +116,7 @@ class Worker:
             metrics=Silent(),  # type: ignore[arg-type]
             health=Silent(),  # type: ignore[arg-type]
             fatal=self._fatal,
-            max_run_records=world.random.choice((30, 60, 1_000)),
+            max_run_records=world.random.choice((30, 1_000, 1_000)),
             max_queue_records=world.random.choice((50, 1_000)),
             reach=self.reach,
         )
@@ -137,7 +135,7 @@ class Worker:
         """SIGSTOP, and SIGCONT so many seconds later."""
         self.process.frozen_until = max(self.process.frozen_until, self._world.now + seconds)
         if seconds >= SESSION_S:
-            self._in.somebody_hung = True
+            self.process.was_out = True
             session_ends(self._world, self._in.group, self.member)
 
     def stop(self) -> None:
@@ -168,8 +166,9 @@ class Worker:
     def is_excused(self, error: BaseException) -> bool:
         """Whether something was done to this worker that explains its exit."""
         if isinstance(error, FencedError):
-            # It may also be fenced by another that hung while it took the same partition over, and wakes up.
-            return self._in.somebody_hung or self.process.held_up_s > HELD_UP_S
+            # A worker that hung within a takeover fences the rightful owner when it wakes up: with its first fence, or with the one by which it
+            # settles that what it has read contradicts itself (`Takeover._check_still_ours`). Who did not hang itself must have met such a one.
+            return self.process.may_be_late or any(other.may_be_late for other in self.process.fenced_by)
         return isinstance(error, CommitError) and self._has_failed_commit
 
     def _next_commit(self) -> str:
@@ -273,8 +272,9 @@ class Worker:
                 await consumer.news.wait()
                 consumer.news.clear()
                 continue
+            has_room = all(self.host.has_room(tp.partition) for tp in consumer.active)
             fetched = await consumer._getmany(set(consumer.active), 0.25)
-            if not any(fetched.values()):
+            if has_room and not any(fetched.values()):
                 await consumer.news.wait()
             for tp, folded in fetched.items():
                 for record in folded:

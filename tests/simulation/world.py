@@ -22,6 +22,10 @@ MOST_EVENTS = 200_000
 """In one history; one that needs more goes round in circles."""
 
 
+HELD_UP_S = 0.5
+"""A blocking call that was held up so long may let its worker be fenced, or fence another."""
+
+
 class Killed(BaseException):
     """The process of this call is dead. No `except Exception` may stop it."""
 
@@ -38,8 +42,17 @@ class Process:
         self.dead = False
         self.frozen_until = 0.0
         self.loop: SimLoop | None = None
+        self.was_out = False
+        """Whether it hung beyond its session: from then on it may act where somebody else is in its place."""
         self.held_up_s = 0.0
         """The longest that a blocking call took beyond its own time."""
+        self.fenced_by: list[Process] = []
+        """Who took from it what it found itself fenced off."""
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether it, or one of its threads, stood still so long that it may act where somebody else is in its place."""
+        return self.was_out or self.held_up_s > HELD_UP_S
 
 
 class World:
