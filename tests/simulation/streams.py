@@ -33,6 +33,9 @@ STREAMS = 128
 """How many there are: a history's stream is its seed modulo this."""
 
 RECORDS = 220
+CONFLICT_EVERY = 40
+"""Records; each is followed by one that has its idempotency key and says something else."""
+
 CUTS = 6
 ACCOUNTS = 10
 END_MS = SimulationSpec(transactions=RECORDS, accounts=ACCOUNTS).end_ms
@@ -122,7 +125,11 @@ def _messages(seed: int) -> list[tuple[bytes | None, bytes | None]]:
     spoil, out = corrupter(seed, spec.corrupt), []
     for batch in generate(spec):
         made = spoil(batch, transaction_messages(batch, 1))
-        out += zip(made.keys, made.values, strict=True)
+        dearer = transaction_messages(replace(batch, amount_minor=batch.amount_minor + 1), 1)
+        for row, (key, value) in enumerate(zip(made.keys, made.values, strict=True)):
+            out.append((key, value))
+            if row % CONFLICT_EVERY == seed % CONFLICT_EVERY:
+                out.append((dearer.keys[row], dearer.values[row]))
     return out
 
 
@@ -183,7 +190,11 @@ def _decide(partition: int, entries: list[Entry], kinds: dict[str, int]) -> Expe
     decided = decide_run(run, held, position, context, END_MS)
     names, by_topic = context.names, lambda name: [each for each in decided.messages if each.topic == name]
     (block,) = by_topic(names.audit)
-    for name, flag in (("late", Flag.LATE), ("account silent beyond its time to live", Flag.EXPIRED)):
+    for name, flag in (
+        ("idempotency conflict", Flag.CONFLICT),
+        ("late", Flag.LATE),
+        ("account silent beyond its time to live", Flag.EXPIRED),
+    ):
         _count(kinds, name, int((decided.flags & flag != 0).sum()))
     for name, kind in (("retry", Disposition.DUPLICATE), ("dead letter", Disposition.REJECTED)):
         _count(kinds, name, int((decided.dispositions == kind).sum()))
