@@ -64,6 +64,9 @@ class Surroundings:
     partitions: int = 1
 
 
+_FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
+
+
 class Partition:
     """The life of one partition in one generation of the group; all methods are called in the event loop."""
 
@@ -264,7 +267,7 @@ class Partition:
         )
 
     def _misplaced(self, records: list[RawRecord], flags: NDArray[np.uint16]) -> int:
-        new = np.flatnonzero(flags & Flag.FIRST).tolist()
+        new = np.flatnonzero(flags & _FIRST).tolist()
         return misplaced((records[row].key for row in new), self.number, self._around.partitions)
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:

@@ -55,7 +55,7 @@ def _occasions(
     world: World, draws: Draws, from_ms: int, to_ms: int, n: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Who pays, when and in which place: drawn by activity and uniform time, then thinned by rhythm and journeys."""
-    sprees = int(np.count_nonzero(draws.chance(_SPREE, n))) if n > 1 else 0
+    sprees = min(int(np.count_nonzero(draws.chance(_SPREE, n))), n - 1) if n > 1 else 0  # each follows another
     account, time, place = (np.empty(0, np.int64) for _ in range(3))
     while account.shape[0] < n - sprees:
         more = _thinned(world, draws, from_ms, to_ms, 3 * (n - sprees - account.shape[0]) + 64)
