@@ -166,6 +166,6 @@ def test_the_smallest_streams_of_many_seeds_are_as_long_as_asked():
     """A slice of one or two payments may be drawn as nothing but payments that follow another."""
     for seed in range(128):
         spec = SimulationSpec(
-            seed=seed, transactions=210, accounts=10, duplicates=0.05, late=0.05, corrupt=0.05, fraud=0.05
+            seed=seed, transactions=210, accounts=10, duplicates=0.05, late=0.05, corrupt=0.05, fraud_share=0.05
         )
         assert sum(len(batch) for batch in generate(spec)) >= 210
