@@ -1,5 +1,10 @@
 """A history is what its seed says, and nothing else."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from monitor.failpoints import POINTS
 from tests.simulation import faults
 from tests.simulation.history import WORKERS, run
@@ -12,6 +17,18 @@ def test_a_seed_gives_the_same_history_again():
     assert first.tally.kinds == again.tally.kinds
     assert first.tally.exits == again.tally.exits
     assert first.events == again.events > 100
+
+
+def test_a_seed_gives_the_same_history_in_another_process_whatever_the_hashes_of_strings_are_there():
+    seeds = [1 + STREAMS * turn for turn in range(60)]
+    program = f"from tests.simulation.history import run; print([run(seed).events for seed in {seeds}])"
+    events = {
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+            env=os.environ | {"PYTHONHASHSEED": hashes},
+        ).stdout for hashes in ("1", "2")
+    }  # fmt: skip
+    assert len(events) == 1
 
 
 def test_seeds_give_different_histories_of_one_stream():
