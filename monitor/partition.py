@@ -116,7 +116,9 @@ class Partition:
             self.accounts = await self._in_thread(
                 self._around.takeover.load, self.number, self.changelog_end, lambda: not self._stopping
             )
-            self._recovered = not self._stopping  # a load that is not wanted any more ends where it is
+            if self._stopping:  # a load that is not wanted any more ends where it is, and is nothing to show
+                return self.changelog_end
+            self._recovered = True
             self._around.metrics.record_recovery(
                 self.number, self._around.clock.monotonic_s() - began, len(self.accounts)
             )

@@ -12,7 +12,7 @@ from monitor.effects.audit import Position, genesis_block, position_of, verify_b
 from monitor.effects.block import Block, read_block
 from monitor.effects.changelog import NO_TAIL, changelog_tail
 from monitor.effects.message import Message
-from monitor.errors import FencedError, GapError, MonitorError, TopicError
+from monitor.errors import FencedError, GapError, ProtocolError, TopicError
 from monitor.failpoints import Reach, pass_by
 from monitor.state.accounts import Accounts
 from monitor.wire.log import Log, Tail, Writer
@@ -66,7 +66,7 @@ class Takeover:
         self.reach("tails_read")
         try:
             position = self._position(partition, topic_id, audit, changelog)
-        except MonitorError:
+        except (TopicError, ProtocolError):  # a contradiction; a broker that does not answer is none
             self._check_still_ours(partition, audit, changelog)
             raise
         if position is None:
@@ -142,9 +142,9 @@ class Takeover:
         return position
 
     def check_topic(self, before: str | None) -> str:
-        """The source topic's id now. Raises `TopicError` when the topic is gone, or has another id than `before` (None: not known)."""
+        """The source topic's id now. Raises `TopicError` when the topic is gone, or has another id than `before` (none or "": not known)."""
         topic_id = self.log.topic_id(self.topic)
-        if before not in (None, topic_id):
+        if before and before != topic_id:
             raise TopicError(
                 f"{self.topic} has id {topic_id}, and had {before}. It was re-created: use a new app_id and audit topic, or restore the old topic"
             )

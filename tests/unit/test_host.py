@@ -83,6 +83,20 @@ async def test_a_partition_taken_away_while_it_loads_has_no_end_and_no_next_offs
     assert around.ended == []
 
 
+async def test_a_load_that_is_not_wanted_any_more_is_neither_kept_nor_shown(host, around):
+    shown = []
+    around.metrics.record_recovery = lambda *facts: shown.append(facts)
+    await host.assigned([3], 1)
+    loading = asyncio.create_task(host.recover(3))
+    await asyncio.sleep(0)
+    leaving = host._held[3]
+    await host.revoked([3])
+    around.let_go.set_result(None)
+    await loading
+    assert not leaving.is_settled
+    assert shown == []
+
+
 async def test_a_load_beyond_its_time_is_fatal_and_says_which_setting_it_passed(host, around):
     around.recovery_timeout_s = 0.01
     await host.assigned([3], 1)

@@ -7,7 +7,7 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.effects.audit import genesis_block
 from monitor.effects.changelog import changelog_tail
-from monitor.errors import FencedError, GapError, ProtocolError, TopicError
+from monitor.errors import BrokerError, FencedError, GapError, ProtocolError, TopicError
 from monitor.takeover import Takeover
 from monitor.wire.log import Tail
 from monitor.wire.start import Start
@@ -165,6 +165,32 @@ def test_a_worker_that_hung_between_two_reads_finds_itself_fenced_and_not_the_st
         takeover(log, reach=successor_writes).take(0)
 
 
+def test_a_worker_that_saw_half_of_a_commit_is_fenced_behind_one_more_fence():
+    """The marker of the audit log was written, that of the changelog was not: reading again shows the same, until a fence has waited."""
+    log = Log({AUDIT: audit_tail(), CHANGELOG: Tail(4, b"a", b"v", 0)})
+
+    class Fence(Writer):
+        def fence(self):
+            super().fence()
+            if log.asked.count("fence") == 2:
+                log.tails[CHANGELOG] = Tail(9, b"b", b"w", 0)
+
+    with pytest.raises(FencedError, match="another worker owns it now"):
+        takeover(log, Fence(log)).take(0)
+
+
+def test_a_broker_that_does_not_answer_is_no_contradiction_and_fences_nobody_again():
+    log = Log({AUDIT: audit_tail()})
+
+    def silent(topic, partition):
+        raise BrokerError("no answer")
+
+    log.watermarks = silent
+    with pytest.raises(BrokerError, match="no answer"):
+        takeover(log).take(0)
+    assert log.asked.count("fence") == 1
+
+
 def test_an_altered_block_at_the_tail_is_refused():
     tail = audit_tail()
     altered = tail.value[:-1] + bytes([tail.value[-1] ^ 1])
@@ -193,6 +219,6 @@ def test_the_points_are_passed_in_the_order_of_the_protocol():
 
 def test_a_topic_that_has_another_id_than_before_was_made_anew():
     asked = takeover(Log())
-    assert asked.check_topic(None) == asked.check_topic("topic-id") == "topic-id"
+    assert asked.check_topic(None) == asked.check_topic("") == asked.check_topic("topic-id") == "topic-id"
     with pytest.raises(TopicError, match="It was re-created"):
         asked.check_topic("another")
