@@ -2,7 +2,8 @@
 
 Two workers decide a steady load; a third joins, is asked to leave, and comes back to be killed. Pauses are read from the audit log:
 the longest time between two blocks of a partition that follow each other (Kafka's timestamps, set by the worker when it commits),
-in steady state and around each change. Who holds a partition is what each worker's /ready says before and after.
+in steady state and around each change. Who holds a partition is what each worker's /ready says before and after; what a pause is
+made of is what the surviving workers logged.
 """
 
 import argparse
@@ -20,6 +21,11 @@ from monitor.effects.block import read_block
 from monitor.embedded.kafka import EmbeddedKafka
 
 RESULTS = Path(__file__).parent / "results"
+
+WARM_S = 5.0
+"""Of the load, before the steady state is looked at: what was idle until then is no pause."""
+
+PHASES = {"revoked": "partitions revoked", "assigned": "partitions assigned", "recovered": "partition recovered"}
 
 Held = dict[int, str]
 """Partition -> the worker that has it recovered."""
@@ -48,7 +54,7 @@ def main() -> None:
 
 def measure(installation: Installation, options: argparse.Namespace) -> list[dict[str, Any]]:
     accounts = options.accounts * options.partitions
-    settings = {"session_timeout_s": options.session_timeout, "heartbeat_s": min(3.0, options.session_timeout / 3)}
+    settings = {"session_timeout_s": options.session_timeout}
     workers = {name: installation.start(**settings) for name in ("first", "second")}
     say(f"{accounts:,} accounts, each once")
     Feed(installation, uniform(accounts, accounts, 1)).start().wait()
@@ -56,6 +62,7 @@ def measure(installation: Installation, options: argparse.Namespace) -> list[dic
     before = settled(workers, installation.partitions)
     enough = int(options.rate * (5 * options.seconds + 600))
     feed = Feed(installation, uniform(enough, accounts, 2, options.rate), options.rate).start()
+    wait_for(lambda: feed.sent >= options.rate * WARM_S, "the steady load is under way")
     moments, changes = [("steady", time.time(), before, before)], []
     time.sleep(options.seconds)
     for change in ("a third joins", "the third leaves", "the third comes back", "the third is killed"):
@@ -77,7 +84,8 @@ def measure(installation: Installation, options: argparse.Namespace) -> list[dic
     times = block_times(installation)
     ends = [began for _, began, _, _ in moments[1:]] + [time.time()]
     for (change, began, old, new), end in zip(moments, ends, strict=True):
-        changes.append(figures(change, old, new, times, began, end) | {"load_1min": round(os.getloadavg()[0], 2)})
+        changes.append(figures(change, old, new, times, began, end))
+        changes[-1]["phases_s"] = {name: phases(worker, began, end) for name, worker in workers.items()}
         say(json.dumps(changes[-1]))
     return changes
 
@@ -129,6 +137,15 @@ def figures(
         "pause_stayed_s": {p: pauses[p] for p in sorted(set(new) - set(moved))},
         "longest_pause_s": max(pauses.values()),
     }
+
+
+def phases(worker: Worker, began: float, end: float) -> dict[str, float]:
+    """When a worker gave its partitions up, got others, and had the last of them loaded, in seconds after the change."""
+    found = {
+        name: [line["at"] - began for line in worker.lines(message) if began <= line["at"] < end]
+        for name, message in PHASES.items()
+    }
+    return {name: round(max(each), 2) for name, each in found.items() if each}
 
 
 def had_to_move(old: Held, new: Held, gone: Iterable[str]) -> int:

@@ -80,9 +80,8 @@ def fill(installation: Installation, accounts: int, seconds: float, rate: float)
 
 def changelog(kafka: EmbeddedKafka, installation: Installation) -> dict[str, Any]:
     """What the log is made of, on the broker's disk."""
-    data = kafka._directory / "data"  # type: ignore[operator]  # nobody else needs to know where it lies
     segments = [file for p in range(installation.partitions)
-                for file in (data / f"{installation.settings.changelog_topic}-{p}").glob("*.log")]  # fmt: skip
+                for file in (kafka.data / f"{installation.settings.changelog_topic}-{p}").glob("*.log")]  # fmt: skip
     return {
         "offsets": sum(high - low for low, high in installation.ends(installation.settings.changelog_topic).values()),
         "segments": len(segments),

@@ -16,7 +16,8 @@
     ├── ProtocolError               76  what was read contradicts what was committed: never go on (EX_PROTOCOL)
     │   ├── GapError                76  a run starts beyond the next undecided offset, and records were lost
     │   ├── StateAheadError         76  an account's watermark is beyond the audit log
-    │   └── LayoutError             76  a changelog record has a layout this version cannot read
+    │   ├── LayoutError             76  a changelog record has a layout this version cannot read
+    │   └── DamagedLogError         76  the broker hands out bytes that are not what was written
     └── CommitError                 75  a transaction failed, timed out or its result is unknown: restart resumes (EX_TEMPFAIL)
         └── FencedError             75  another worker owns the partition now
 
@@ -101,6 +102,10 @@ class StateAheadError(ProtocolError):
 
 class LayoutError(ProtocolError):
     """A changelog record has a layout that this version cannot read."""
+
+
+class DamagedLogError(ProtocolError):
+    """The broker hands out bytes that are not what was written: a checksum does not hold, or no client can read them."""
 
 
 class CommitError(MonitorError):

@@ -55,6 +55,7 @@ class Partitions:
         leaving = [self._held.pop(number) for number in partitions if number in self._held]
         await asyncio.gather(*(partition.stop() for partition in leaving))
         self._kept = {partition.number: partition for partition in leaving if partition.is_settled}
+        log.info("partitions revoked", extra={"partitions": list(partitions), "settled": sorted(self._kept)})
         self._around.health.note_revoked(partitions)
         for number in partitions:
             self._around.metrics.remove_partition(number)
@@ -105,6 +106,11 @@ class Partitions:
         """A sign of life of the consumer."""
         self._around.health.note_poll()
 
+    def failed(self, error: Exception) -> Exception:
+        """The consumer cannot go on: the process ends with this error, which is handed back to be raised."""
+        self._around.fatal(error)
+        return error
+
     def put(self, event: Any) -> None:
         """Hand a chunk to its partition; one that was fetched in another generation is dropped, and will be read again."""
         partition = self._held.get(event.message.partition)
@@ -148,9 +154,12 @@ class Partitions:
 
     async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
         """Records that the transport's client fails on, by librdkafka, without the headers that are to blame; see the transport."""
-        records, unreadable = await asyncio.get_running_loop().run_in_executor(
-            self._around.executor, self._around.takeover.records_from, partition, offset, self._max_chunk_records
-        )
+        try:
+            records, unreadable = await asyncio.get_running_loop().run_in_executor(
+                self._around.executor, self._around.takeover.records_from, partition, offset, self._max_chunk_records
+            )
+        except Exception as error:
+            raise self.failed(error) from None
         if not unreadable:
             return []
         log.warning(

@@ -115,7 +115,11 @@ class Settings(BaseModel):
     session_timeout_s: float = Field(
         30.0, ge=6, description="Silence after which Kafka takes a worker's partitions away."
     )
-    heartbeat_s: float = Field(3.0, gt=0, description="Time between heartbeats to the group's coordinator.")
+    heartbeat_s: float = Field(
+        1.0,
+        gt=0,
+        description="Time between heartbeats to the group's coordinator: so long may a worker take to learn of a rebalance, while the others wait.",
+    )
     poll_interval_s: float = Field(
         300.0, ge=10, description="Longest time between two fetches before the worker leaves the group."
     )

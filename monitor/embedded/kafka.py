@@ -88,6 +88,12 @@ class EmbeddedKafka:
         return self._advertised or f"127.0.0.1:{self.port}"
 
     @property
+    def data(self) -> Path:
+        """Where the broker keeps its logs: a directory for each partition, named TOPIC-NUMBER."""
+        assert self._directory is not None, "a started broker has a directory"
+        return self._directory / "data"
+
+    @property
     def pid(self) -> int:
         """Process id of the broker. Raises `BrokerError` when it does not run."""
         return self._running().pid

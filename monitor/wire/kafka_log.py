@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from monitor.errors import BrokerError, TopicError
+from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.wire.log import Tail
 from monitor.wire.records import Record
 from monitor.wire.topics import inspect
@@ -105,7 +105,7 @@ class KafkaLog:
 
     def records_from(self, topic: str, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
         """At most `limit` committed records from `offset` on, and how many of them have a header whose name is not UTF-8: those come
-        without headers.
+        without headers. Raises `BrokerError` and `DamagedLogError`.
         """
         with _reader(self._config) as consumer:
             consumer.assign([TopicPartition(topic, partition, offset)])
@@ -150,7 +150,7 @@ class KafkaLog:
                     if error is None:
                         batch.append(message)
                     elif error.code() != KafkaError._PARTITION_EOF:
-                        raise BrokerError(f"{topic}[{partition}]: reading stopped at {at} of {last}: {error}")
+                        raise _failure(message, f"{topic}[{partition}]: reading stopped at {at} of {last}")
                 if batch:
                     at, heard = int(batch[-1].offset()), time.monotonic()
                     if at > last:
@@ -234,4 +234,15 @@ def _until_end(consumer: Consumer, topic: str, partition: int) -> Iterator[Any]:
         elif error.code() == KafkaError._PARTITION_EOF:
             return
         else:
-            raise BrokerError(f"{topic}[{partition}]: {error}")
+            raise _failure(message, f"{topic}[{partition}]")
+
+
+def _failure(message: Any, what: str) -> BrokerError | DamagedLogError:
+    """What a message that is an error means."""
+    error = message.error()
+    if error.code() != KafkaError._BAD_MSG:
+        return BrokerError(f"{what}: {error}")
+    return DamagedLogError(
+        f"{what}: the batch at offset {message.offset()} is damaged on the broker's disk ({error.str()}): "
+        "restore it from another replica, see docs/exit-codes.md"
+    )

@@ -23,6 +23,8 @@ from aiokafka.errors import CorruptRecordException, IllegalStateError
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
+from monitor.errors import DamagedLogError
+from monitor.wire.reading import Reading
 from monitor.wire.records import RawRecord
 
 
@@ -79,6 +81,10 @@ class Host(Protocol):
 
     def fetched(self) -> None:
         """A fetch returned, with or without records: the sign of life of the consumer."""
+        ...
+
+    def failed(self, error: Exception) -> Exception:
+        """The consumer cannot go on: end the process with this error, and hand it back to be raised."""
         ...
 
 
@@ -150,7 +156,7 @@ class Consumer(aiokafka.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._host: Host = self.app.host
-        self._fetched_through: dict[int, int] = {}
+        self._reading = Reading()
         self._committable: dict[int, int] = {}
         self._group_offsets: dict[TP, int | None] = {}
         self._unreadable_in_a_row = 0
@@ -169,56 +175,55 @@ class Consumer(aiokafka.Consumer):
             await self._host.wait_for_room(timeout)
             self._host.fetched()
             return {}
-        before = dict(self._fetched_through)
+        self._reading.mark()
         try:
             fetched = await super()._getmany(active - full, min(timeout, CROWDED_FETCH_S) if full else timeout)
         except UNREADABLE as error:
             return await self._read_aside(sorted(tp for tp in active - full if self._is_folded(tp)), error)
         self._host.fetched()
         self._unreadable_in_a_row = 0
-        return {
-            tp: self._fold(tp, records, before.get(tp.partition)) if self._is_folded(tp) else records
-            for tp, records in fetched.items()
-        }
+        return {tp: self._fold(tp, records) if self._is_folded(tp) else records for tp, records in fetched.items()}
 
     async def _read_aside(self, partitions: Sequence[TP], error: Exception) -> Mapping[TP, list[Any]]:
         """What aiokafka cannot make records of, by another client. Whatever it had drained of other partitions is lost: all seek back."""
+        known = [(tp, self._reading.next(tp.partition)) for tp in partitions]
+        starts = [(tp, self._host.next_offset(tp.partition) if at is None else at) for tp, at in known]
         self._unreadable_in_a_row += 1
         if self._unreadable_in_a_row > UNREADABLE_AT_MOST:
-            raise error
+            where = ", ".join(f"{tp.topic}[{tp.partition}] at {start}" for tp, start in starts)
+            raise self._host.failed(
+                DamagedLogError(
+                    f"{where}: one of these cannot be read ({type(error).__name__}: {error}), and another client finds nothing wrong: see docs/exit-codes.md"
+                )
+            ) from error
         found: dict[TP, list[Any]] = {}
-        for tp in partitions:
-            through = self._fetched_through.get(tp.partition)
-            start = self._host.next_offset(tp.partition) if through is None else through + 1
+        for tp, start in starts:
             if start is None:
                 continue  # taken away meanwhile
+            self._reading.mark()
             records = await self._host.read_unreadable(tp.partition, start)
-            if records:
-                found[tp] = self._fold(tp, records, through)
-                start = records[-1].offset + 1
-            await self._seek(tp, start)
+            found |= {tp: self._fold(tp, records)} if records else {}
+            await self._seek(tp, records[-1].offset + 1 if records else start)
         if found:
             self._unreadable_in_a_row = 0
         return found
 
-    def _fold(self, tp: TP, records: Sequence[Any], before: int | None) -> list[Any]:
-        """One record of all. Where a seek came between, whether they were read before or after it is not known."""
+    def _fold(self, tp: TP, records: Sequence[Any]) -> list[Any]:
+        """One record of all."""
         if not records:
             return []
-        follows = before if before == self._fetched_through.get(tp.partition) else None
-        self._fetched_through[tp.partition] = records[-1].offset
-        return [_FoldedRecord(tp, records, follows)]
+        return [_FoldedRecord(tp, records, self._reading.advance(tp.partition, records[-1].offset))]
 
     async def _seek(self, partition: TP, offset: int) -> None:
         await super()._seek(partition, offset)
         if self._is_folded(partition):
-            self._fetched_through[partition.partition] = offset - 1
+            self._reading.sought(partition.partition, offset)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fence and find the tails before Faust's own handling starts recovery."""
         self._committable.clear()
         self._group_offsets.clear()
-        self._fetched_through.clear()  # where reading stood in another generation says nothing
+        self._reading.forget()  # where it stood in another generation says nothing
         if not self.app.should_stop:  # on the way out nobody is fenced any more
             partitions = sorted(tp.partition for tp in assigned if self._is_folded(tp))
             await self._host.assigned(partitions, generation_id)
@@ -238,7 +243,7 @@ class Consumer(aiokafka.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Faust's way to its first read position: for the transactions topic, the offset after the last audited one."""
-        self._fetched_through.clear()  # Faust's own seek comes first: what is fetched between the two follows nothing
+        self._reading.forget()  # Faust's own seek comes first: what is fetched between the two follows nothing
         found = dict(await super().seek_to_committed())
         for tp in [tp for tp in found if self._is_folded(tp)]:
             self._group_offsets[tp] = found[tp]

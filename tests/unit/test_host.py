@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from monitor.errors import BrokerError, TopicError
+from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.host import Partitions
 from monitor.settings import load_settings
 
@@ -189,3 +189,16 @@ async def test_records_are_read_aside_only_where_one_of_them_is_unreadable(host,
     around.takeover.records_from = lambda partition, offset, limit: (["record"], offset)
     assert await host.read_unreadable(3, 0) == []
     assert await host.read_unreadable(3, 1) == ["record"]
+
+
+async def test_a_log_that_no_client_can_read_ends_the_process(host, around):
+    await host.assigned([3], 1)
+    error = DamagedLogError("transactions[3]: the batch at offset 7 is damaged")
+
+    def records_from(_partition, _offset, _limit):
+        raise error
+
+    around.takeover.records_from = records_from
+    with pytest.raises(DamagedLogError):
+        await host.read_unreadable(3, 0)
+    assert around.ended == [error]

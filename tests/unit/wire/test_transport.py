@@ -7,6 +7,7 @@ from aiokafka.errors import CorruptRecordException, IllegalStateError
 from faust.types import TP
 from mode import Service
 
+from monitor.errors import DamagedLogError
 from monitor.wire import transport
 
 SOURCE = TP("transactions", 0)
@@ -78,6 +79,10 @@ class Host:
 
     async def wait_for_room(self, timeout_s):
         self.log.append(("wait for room", timeout_s))
+
+    def failed(self, error):
+        self.log.append(("failed", type(error)))
+        return error
 
     async def read_unreadable(self, partition, offset):
         self.log.append(("read unreadable", partition, offset))
@@ -296,8 +301,9 @@ async def test_a_client_that_fails_again_and_again_with_nothing_to_blame_fails_i
         consumer._thread.batches.append(CorruptRecordException("the network"))
         assert await consumer._getmany({SOURCE}, 1.0) == {}
     consumer._thread.batches.append(CorruptRecordException("the network"))
-    with pytest.raises(CorruptRecordException):
+    with pytest.raises(DamagedLogError, match=r"transactions\[0\] at 5: .*the network"):
         await consumer._getmany({SOURCE}, 1.0)
+    assert consumer._host.log[-1] == ("failed", DamagedLogError)
 
 
 async def test_one_good_fetch_forgives_failures(consumer):
