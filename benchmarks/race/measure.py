@@ -1,0 +1,55 @@
+"""One run of one system: from the first record it has done to the last, then its alerts against those due."""
+
+import time
+from typing import Any
+
+from benchmarks.race.equality import differences, read_alerts
+from benchmarks.race.field import System
+from benchmarks.race.systems import Running, Task
+from benchmarks.reading import cpu_seconds, rss_mb
+
+POLL_S = 0.02
+PATIENCE_S = 900.0
+"""Without a record done, after which a run is given up."""
+
+
+def measure(system: System, task: Task) -> dict[str, Any]:
+    """Figures of the run. SystemExit when the system fails, or alerts otherwise than it should."""
+    with system.start(task) as running:
+        figures = _race(running, task)
+        running.finish()
+        found = read_alerts(task.kafka.bootstrap, running.alerts, running.read)
+        wrong = differences(found, task.job.due_of(task.count), system.tolerance)
+        figures |= {"alerts": len(found), "broker_bytes": task.kafka.bytes_in(running.name)}
+    task.kafka.forget(running.name)
+    if wrong:
+        raise SystemExit(f"{system.title} does not do the job: of {task.count:,} transactions, {'; '.join(wrong)}")
+    return figures
+
+
+def _race(running: Running, task: Task) -> dict[str, Any]:
+    first = _until(running, 1)
+    began_s, began_cpu, broker_cpu = time.monotonic(), cpu_seconds(running.pid), cpu_seconds(task.kafka.pid)
+    last = _until(running, task.count)
+    wall_s, cpu_s = time.monotonic() - began_s, cpu_seconds(running.pid) - began_cpu
+    return {
+        "events": last - first,
+        "wall_s": round(wall_s, 3),
+        "cpu_s": round(cpu_s, 2),
+        "events_per_s": round((last - first) / wall_s),
+        "events_per_cpu_s": round((last - first) / cpu_s),
+        "rss_mb": rss_mb(running.pid),
+        "broker_cpu_share": round((cpu_seconds(task.kafka.pid) - broker_cpu) / wall_s, 2),
+    }
+
+
+def _until(running: Running, wanted: int) -> int:
+    moved_s, seen = time.monotonic(), 0
+    while (done := running.done()) < wanted:
+        now_s = time.monotonic()
+        if done != seen:
+            moved_s, seen = now_s, done
+        if now_s - moved_s > PATIENCE_S:
+            raise SystemExit(f"{running.name}: stands still at {done} of {wanted} records")
+        time.sleep(POLL_S)
+    return done

@@ -1,0 +1,33 @@
+"""How far a peer is: two int64 in a file that both sides map. The peer writes without a system call, the race reads without asking."""
+
+import mmap
+import struct
+from pathlib import Path
+
+_DONE, _COUNTS = slice(0, 8), slice(8, 16)
+BYTES = 16
+
+
+class Progress:
+    """`done` records, and whether they count already: a JVM warms up first."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(bytes(BYTES))
+        with path.open("r+b") as file:
+            self._file = mmap.mmap(file.fileno(), BYTES)
+        self._done = 0
+
+    def add(self, records: int = 1) -> None:
+        self._done += records
+        self._file[_DONE] = struct.pack("<q", self._done)
+
+    def begin(self) -> None:
+        """From now on it counts."""
+        self._file[_COUNTS] = struct.pack("<q", 1)
+
+    @property
+    def done(self) -> int:
+        """Records that count."""
+        counts = struct.unpack("<q", self._file[_COUNTS])[0]
+        return int(struct.unpack("<q", self._file[_DONE])[0]) if counts else 0

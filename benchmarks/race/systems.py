@@ -1,0 +1,141 @@
+"""Who runs: ours, and each peer as its experts would run it. A `System` starts one process that does a job over a topic."""
+
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from benchmarks.installation import Installation
+from benchmarks.race.broker import PARTITIONS, RaceKafka
+from benchmarks.race.equality import ReadAlert, our_alert, peers_alert
+from benchmarks.race.job import Job
+from benchmarks.race.progress import Progress
+from monitor.embedded.process import Process
+
+ROOT = Path(__file__).parents[2]
+EVERYTHING_ON = Path(__file__).with_name("everything-on.toml")
+
+PIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execvp(sys.argv[2], sys.argv[2:])"
+"""Before it starts, so that every thread inherits it. A JVM then takes what it takes on one processor: the serial collector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run: the job over `topic` of `count` records. `cpu` None: anywhere. `warm_s`: of a JVM."""
+
+    kafka: RaceKafka
+    job: Job
+    topic: str
+    count: int
+    cpu: int | None
+    warm_s: float
+
+
+class Running(Protocol):
+    """A system at work. `name` begins the names of all topics it writes."""
+
+    name: str
+    alerts: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def read(self) -> ReadAlert: ...
+
+    def done(self) -> int:
+        """Records done that count. SystemExit when the process has left."""
+        ...
+
+    def finish(self) -> None:
+        """Let it end as it does in a deployment: what it has decided is written."""
+        ...
+
+
+class Ours:
+    """`python -m monitor run` with everything on."""
+
+    read: ReadAlert = staticmethod(our_alert)
+
+    def __init__(self, task: Task) -> None:
+        source = task.topic.removesuffix(".transactions")
+        self._installation = Installation(task.kafka.bootstrap, PARTITIONS, topics=source)
+        self.name = self._installation.name
+        self.alerts = self._installation.settings.topic_alerts
+        models = task.job.directory / "models"
+        self._worker = self._installation.start(cpu=task.cpu, config=EVERYTHING_ON, models_dir=models)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._installation.__exit__()
+
+    @property
+    def pid(self) -> int:
+        return self._worker.pid
+
+    def done(self) -> int:
+        return self._worker.decided()
+
+    def finish(self) -> None:
+        self._worker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a peer's command is made of."""
+
+    task: Task
+    name: str
+    alerts: str
+    warm_alerts: str
+    progress: Path
+    directory: Path
+
+
+class Peer:
+    """A process that says in a file how far it is."""
+
+    read: ReadAlert = staticmethod(peers_alert)
+
+    def __init__(self, task: Task, command: Callable[[Parts], Sequence[str]]) -> None:
+        self.name = f"race-{uuid.uuid4().hex[:6]}"
+        self.alerts, warm_alerts = f"{self.name}-alerts", f"{self.name}-warm-alerts"
+        task.kafka.create(self.alerts, warm_alerts)
+        self._directory = Path(tempfile.mkdtemp(prefix="monitor-race-"))
+        self._progress = Progress(self._directory / "progress")
+        parts = Parts(task, self.name, self.alerts, warm_alerts, self._directory / "progress", self._directory)
+        pinned = [sys.executable, "-c", PIN, str(task.cpu)] if task.cpu is not None else []
+        self._log = self._directory / "peer.log"
+        environment: Mapping[str, str] = os.environ | {"PYTHONPATH": str(ROOT)}
+        self._process = Process([*pinned, *command(parts)], self._log, self._directory, environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def done(self) -> int:
+        code = self._process.ended()
+        if code is not None:
+            raise SystemExit(f"the peer left with {code}: {self._log.read_text(errors='replace')[-3000:]}")
+        return self._progress.done
+
+    def finish(self) -> None:
+        self._process.stop()
