@@ -1,7 +1,7 @@
 # Every target works from a fresh clone by itself and passes ARGS on: make test ARGS="unit -k dedupe"
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench chaos simulate lock clean
+.PHONY: demo test check bench stages chaos simulate lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv
@@ -22,7 +22,10 @@ check: $(INSTALLED)  ## ruff and mypy; ARGS are paths
 	$(VENV)/bin/ruff format --check $(or $(ARGS),.)
 	$(VENV)/bin/mypy $(ARGS)
 
-bench: $(INSTALLED)  ## what each stage costs on this machine
+bench: $(INSTALLED)  ## the race: ours and the peers in turn on one Kafka, equal in job and alerts; two hours
+	$(RUN) -m benchmarks.race $(ARGS)
+
+stages: $(INSTALLED)  ## what each stage costs on this machine
 	$(RUN) -m benchmarks $(ARGS)
 
 chaos: $(INSTALLED)  ## kill, freeze, starve and cut off two workers and their broker; ARGS="--kills 200 --each 30 ..." for longer

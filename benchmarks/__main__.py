@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="make bench", description="What each stage costs, in microseconds a record, on one core."
+        prog="make stages", description="What each stage costs, in microseconds a record, on one core."
     )
     parser.add_argument("--records", type=int, default=200_000, help="simulated transactions a case (default 200000)")
     parser.add_argument("--seed", type=int, default=1, help="of the simulation (default 1)")

@@ -87,5 +87,5 @@ async def watch(stream: faust.StreamT[bytes]) -> None:
 
 if __name__ == "__main__":
     progress.begin()
-    sys.argv = ["faust", "worker", "-l", "warning", "--without-web"]
+    sys.argv = ["faust", "worker", "-l", "warn", "--without-web"]
     app.main()

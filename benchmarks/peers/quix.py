@@ -20,7 +20,6 @@ def main() -> None:
         consumer_group=given.name,
         auto_offset_reset="earliest",
         state_dir=given.directory / "state",
-        commit_interval=1.0,
         producer_extra_config={"compression.type": "lz4", "linger.ms": 20, "partitioner": "murmur2_random"},
         auto_create_topics=True,
         loglevel="WARNING",

@@ -27,19 +27,20 @@ class RaceKafka(EmbeddedKafka):
         for future in made.values():
             future.result(WAIT_S)
 
-    def topics_of(self, prefix: str) -> list[str]:
-        return [name for name in self._admin().list_topics(timeout=WAIT_S).topics if name.startswith(prefix)]
+    def topics_of(self, name: str) -> list[str]:
+        """Topics with `name` in their names: some frameworks put something before it, some behind."""
+        return [topic for topic in self._admin().list_topics(timeout=WAIT_S).topics if name in topic]
 
-    def forget(self, prefix: str) -> None:
-        """Delete the topics whose names begin so."""
-        topics, admin = self.topics_of(prefix), self._admin()
+    def forget(self, name: str) -> None:
+        """Delete the topics with `name` in their names."""
+        topics, admin = self.topics_of(name), self._admin()
         if topics:
             for future in admin.delete_topics(topics).values():
                 future.result(WAIT_S)
 
-    def bytes_in(self, prefix: str, without: str = "-warm") -> int:
-        """On disk, as compressed, of the topics whose names begin so; not those with `without` in the name."""
-        logs = (log for log in self.data.glob(f"{prefix}*/*.log") if without not in log.parent.name)
+    def bytes_in(self, name: str, without: str = "-warm") -> int:
+        """On disk, as compressed, of the topics with `name` in their names and not `without`."""
+        logs = (log for log in self.data.glob(f"*{name}*/*.log") if without not in log.parent.name)
         return sum(log.stat().st_size for log in logs)
 
     def _admin(self) -> AdminClient:

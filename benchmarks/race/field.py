@@ -86,7 +86,7 @@ FIELD: tuple[System, ...] = (
     System("Kafka Streams", "at_least_once", streams("at_least_once", caching=True)),
     System("Faust in batches", "at least once", python("benchmarks.peers.faust_batched"), most=100_000, jobs=FIRST_JOB),
     System(
-        "Quix Streams", "at least once", python("benchmarks.peers.quix", packages=QUIX), most=50_000, jobs=FIRST_JOB
+        "Quix Streams", "at least once", python("benchmarks.peers.quix", packages=QUIX), most=200_000, jobs=FIRST_JOB
     ),
     System(
         "plain Faust",

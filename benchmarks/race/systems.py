@@ -37,7 +37,7 @@ class Task:
 
 
 class Running(Protocol):
-    """A system at work. `name` begins the names of all topics it writes."""
+    """A system at work. The names of all topics it writes have `name` in them."""
 
     name: str
     alerts: str

@@ -1,0 +1,130 @@
+"""The race's own parts: a stream that all can agree on, a threshold that no last bit crosses, and an equality check that finds what differs."""
+
+import itertools
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.peers.kernel import FRESH, meet
+from benchmarks.race.equality import differences
+from benchmarks.race.job import CLEAR, FEATURES, clear_threshold
+from benchmarks.race.progress import Progress
+from benchmarks.race.report import BEGIN, END, between, chart, table
+from benchmarks.race.stream import Stream, with_late_ones
+from monitor.features.catalogue import INDEX
+from monitor.learn.dataset import replay
+from monitor.money.exchange import load_exchange
+from monitor.state.layout import RING
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=300), st.integers(0, 2**32))
+def test_a_late_event_stays_after_all_that_the_ring_has_let_go(events, seed):
+    account = np.array([b"%d" % number for number, _ in events])
+    times = np.cumsum([step for _, step in events]) + 10_000
+    moved = with_late_ones(account, times, seed)
+    for name in np.unique(account):
+        mine = moved[account == name]
+        for place in range(RING, len(mine)):
+            late = mine[place] < mine[:place].max()
+            assert not late or mine[place] > mine[: place - RING].max(initial=0)
+
+
+def test_the_stream_has_late_events_and_each_transaction_is_scored_once():
+    stream = Stream("skewed", 20_000, 300)
+    seen = replay(iter(stream.batches), load_exchange(None))
+    assert len(seen) == np.unique(stream.transaction_ids).size == 20_000
+    arrived = [time for batch in stream.batches for time in batch.event_time.tolist()]
+    assert 100 < sum(later < earlier for earlier, later in itertools.pairwise(arrived)) < 300
+
+
+@pytest.mark.parametrize("keys", ["skewed", "uniform"])
+def test_the_kernel_lent_to_peers_describes_as_ours_does(keys):
+    stream = Stream(keys, 10_000, 150)
+    exchange = load_exchange(None)
+    ours = replay(iter(stream.batches), exchange).features[:, [INDEX[name] for name in FEATURES]].astype(np.float32)
+    names = np.concatenate([batch.account_id for batch in stream.batches])
+    _, slots = np.unique(names, return_inverse=True)
+    rows = np.zeros((len(slots), len(FEATURES)), np.float32)
+    times = np.concatenate([batch.event_time for batch in stream.batches])
+    amounts = ours[:, 0].astype(np.int64)
+    credit = ours[:, 1] > 0
+    assert (amounts < 2**24).all(), "float32 has lost digits of an amount"
+    accounts = np.repeat(FRESH, slots.max() + 1)
+    meet(accounts, slots, times, amounts, credit, rows)
+    np.testing.assert_array_equal(rows, ours)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=20, max_size=200, unique=True), st.floats(0.01, 0.5))
+def test_no_score_is_near_the_threshold(scores, rate):
+    found = np.array(scores)
+    if (np.diff(np.sort(found)) > 2 * CLEAR).any():
+        assert np.abs(found - clear_threshold(found, rate)).min() > CLEAR
+
+
+def test_the_threshold_gives_the_rate_asked_for():
+    scores = np.random.default_rng(1).random(10_000)
+    assert (scores >= clear_threshold(scores, 0.05)).sum() == pytest.approx(500, abs=3)
+
+
+def test_equal_alerts_have_no_differences():
+    assert differences({"a": 0.5, "b": 0.6 + 1e-12}, {"a": 0.5, "b": 0.6}, 1e-9) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"a": 0.5}, "1 alerts missing, first b"),
+        ({"a": 0.5, "b": 0.6, "c": 0.7}, "1 alerts not due, first c"),
+        ({"a": 0.5, "b": 0.6001}, "1 scores differ"),
+    ],
+)
+def test_each_difference_is_named(found, said):
+    (text,) = differences(found, {"a": 0.5, "b": 0.6}, 1e-9)
+    assert text.startswith(said)
+
+
+def test_records_of_the_warm_up_do_not_count(tmp_path):
+    peer, race = Progress(tmp_path / "progress"), Progress(tmp_path / "progress")
+    peer.add(5)
+    assert race.done == 0
+    (tmp_path / "progress").write_bytes(struct.pack("<qq", 7, 1))
+    assert Progress(tmp_path / "progress").done == 7
+
+
+def run(system: str, per_cpu_s: float) -> dict[str, object]:
+    spread = {"events_per_s": per_cpu_s, "events_per_cpu_s": per_cpu_s}
+    return {
+        "system": system, "mode": "m", "keys": "skewed", "rate": 0.005, "events": 10, "rss_mb": 1, "broker_bytes": 50,
+        "repeats": 3, "min": spread, "max": spread, **spread,
+    }  # fmt: skip
+
+
+RESULTS = {
+    "machine": {"processor": "a processor"},
+    "versions": {"python": "3", "kafka": "4"},
+    "commit": "abc",
+    "runs": [run("slow", 100.0), run("ours", 300_000.0)],
+}
+
+
+def test_the_table_says_how_many_times_as_much_ours_does():
+    lines = table(json.loads(json.dumps(RESULTS))).splitlines()
+    ours, slow = lines[-2:]
+    assert ours.startswith("| ours, m | 300,000")
+    assert "| 3,000 x |" in slow
+
+
+def test_the_table_goes_between_its_markers_and_nowhere_else():
+    assert between(f"a {BEGIN} old {END} b", "new\n") == f"a {BEGIN}\nnew\n{END} b"
+    with pytest.raises(SystemExit, match="race: begin"):
+        between("no markers", "new")
+
+
+def test_the_chart_is_whole_svg():
+    text = chart(RESULTS)
+    assert text.startswith("<svg")
+    assert text.count("<rect") == 3
