@@ -8,11 +8,12 @@ import argparse
 import json
 import os
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 from benchmarks.installation import say
-from benchmarks.race import report
+from benchmarks.race import latency, report
 from benchmarks.race.broker import RaceKafka
 from benchmarks.race.field import EVERY_JOB, FIELD, System
 from benchmarks.race.job import Job, Jobs
@@ -24,6 +25,8 @@ from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 
 RESULTS = Path(__file__).parents[1] / "results" / "latest.json"
 WARM_S = 60.0
+SLOW, SLOW_SHARE, FAST_SHARE = 1_000, 0.5, 0.05
+"""Up to so many transactions a second half of them are alerts, or there were too few to speak of quantiles."""
 
 
 def main() -> None:
@@ -42,6 +45,8 @@ def main() -> None:
             chosen = [each for each in options.jobs if each.split()[0] == keys]
             made = {each: jobs.make(stream, float(each.split()[1])) for each in chosen}
             take_turns(kafka, stream, made, options, results)
+            if keys == "skewed":
+                latencies(kafka, stream, jobs, options, results)
             kafka.forget(keys)
     report.write(options.output)
     say(f"figures in {options.output}")
@@ -56,6 +61,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--systems", nargs="*", help=f"parts of titles: {', '.join(each.title for each in FIELD)}", default=[""]
     )
+    parser.add_argument("--rates", type=int, nargs="*", default=[100, 5_000, 20_000], help="a second, for latency")
+    parser.add_argument("--seconds", type=float, default=30, help="of latency a repeat and rate (default 30)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--warm", type=float, default=WARM_S, help="seconds a JVM warms up (default 60)")
     parser.add_argument("--output", type=Path, default=RESULTS)
@@ -65,7 +72,7 @@ def arguments() -> argparse.Namespace:
 def take_turns(
     kafka: RaceKafka, stream: Stream, jobs: dict[str, Job], options: argparse.Namespace, results: Results
 ) -> None:
-    systems = [each for each in FIELD if any(part.lower() in each.title.lower() for part in options.systems)]
+    systems = chosen_systems(options)
     for repeat in range(options.repeats):
         for title, job in jobs.items():
             taking_part = [each for each in systems if title in each.jobs]
@@ -76,6 +83,37 @@ def take_turns(
                 figures = measure(system, task)
                 results.add(title, system, figures)
                 say(f"{title}: {system.title}: {line(figures)}")
+
+
+def latencies(kafka: RaceKafka, stream: Stream, jobs: Jobs, options: argparse.Namespace, results: Results) -> None:
+    """Ours and Kafka Streams at each rate, in turn."""
+    systems = [each for each in chosen_systems(options) if each.latency]
+    most = max((int(rate * (options.seconds + latency.WARM_S)) for rate in options.rates), default=0)
+    if most > stream.count:
+        raise SystemExit(f"--events {stream.count}: {most} are needed for --rates {options.rates}")
+    for repeat in range(options.repeats):
+        for rate in options.rates:
+            share = SLOW_SHARE if rate <= SLOW else FAST_SHARE
+            job = jobs.make(stream, share)
+            for system in turned(systems, repeat):
+                loaded = topic_of(kafka, stream, stream.count)
+                task = Task(
+                    kafka,
+                    job,
+                    f"live-{uuid.uuid4().hex[:6]}.transactions",
+                    stream.count,
+                    WORKER_CPU,
+                    options.warm,
+                    warm_topic=loaded,
+                    linger_ms=latency.LINGER_MS,
+                )
+                figures = latency.wait_and_see(system, task, stream, rate, options.seconds)
+                results.add(f"{stream.keys} {share}", system, figures, rate)
+                say(f"{rate}/s: {system.title}: {line(figures)}")
+
+
+def chosen_systems(options: argparse.Namespace) -> list[System]:
+    return [each for each in FIELD if any(part.lower() in each.title.lower() for part in options.systems)]
 
 
 def turned(systems: list[System], repeat: int) -> list[System]:

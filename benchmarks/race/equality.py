@@ -15,6 +15,9 @@ from monitor.wire.framing import unframe
 
 PEERS_SCHEMA = Path(__file__).with_name("alert.avsc")
 
+PEERS_SCHEMA_ID = 5
+"""As benchmarks/peers write it: none of schemas/ids.json."""
+
 EXACT = 1e-9
 """Scores are one sequence of float64 additions; only the power of two at the end may differ in its last bit."""
 SCIKIT = 1e-6
@@ -29,6 +32,11 @@ def our_alert(value: bytes) -> dict[str, Any]:
 
 def peers_alert(value: bytes) -> dict[str, Any]:
     return _read(value, _peers_schema())
+
+
+def any_alert(value: bytes) -> dict[str, Any]:
+    """Of ours or a peer, by the schema id in front."""
+    return peers_alert(value) if unframe(value)[0] == PEERS_SCHEMA_ID else our_alert(value)
 
 
 def _read(value: bytes, schema: Any) -> dict[str, Any]:

@@ -14,7 +14,10 @@ FIRST_JOB = EVERY_JOB[:1]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`most` records of the topic, None for all: who does 100 a second is not asked for a million. `jobs`: "keys rate"."""
+    """`most` records of the topic, None for all: who does 100 a second is not asked for a million. `jobs`: keys and share of alerts.
+
+    `latency`: whether that is measured, too.
+    """
 
     name: str
     mode: str
@@ -22,6 +25,7 @@ class System:
     most: int | None = None
     jobs: Sequence[str] = EVERY_JOB
     tolerance: float = EXACT
+    latency: bool = False
 
     @property
     def title(self) -> str:
@@ -38,7 +42,7 @@ def streams(guarantee: str, *, caching: bool) -> Callable[[Task], Running]:
     def command(parts: Parts) -> list[str]:
         task = parts.task
         return [
-            *kafka_streams.java(),
+            *kafka_streams.java(*([] if task.linger_ms is None else [f"race.linger={task.linger_ms}"])),
             task.kafka.bootstrap,
             guarantee,
             parts.name,
@@ -47,6 +51,7 @@ def streams(guarantee: str, *, caching: bool) -> Callable[[Task], Running]:
             parts.warm_alerts,
             str(task.job.directory / "job.bin"),
             str(parts.progress),
+            task.warm_topic or task.topic,
             str(task.count),
             str(task.warm_s),
             str(caching).lower(),
@@ -81,9 +86,10 @@ QUIX = ("quixstreams==3.28.1", "numpy==2.4.6", "numba==0.68.1", "fastavro==1.13.
 BYTEWAX = ("bytewax[kafka]==0.21.1", "numpy==2.4.6", "numba==0.68.1", "fastavro==1.13.1")
 
 FIELD: tuple[System, ...] = (
-    System("ours", "exactly once, audited", Ours),
-    System("Kafka Streams", "exactly_once_v2", streams("exactly_once_v2", caching=False)),
-    System("Kafka Streams", "at_least_once", streams("at_least_once", caching=True)),
+    System("ours", "exactly once, audited", Ours, latency=True),
+    System("Kafka Streams", "exactly_once_v2", streams("exactly_once_v2", caching=False), latency=True),
+    System("Kafka Streams", "exactly_once_v2, cached", streams("exactly_once_v2", caching=True)),
+    System("Kafka Streams", "at_least_once", streams("at_least_once", caching=True), latency=True),
     System("Faust in batches", "at least once", python("benchmarks.peers.faust_batched"), most=100_000, jobs=FIRST_JOB),
     System(
         "Quix Streams", "at least once", python("benchmarks.peers.quix", packages=QUIX), most=200_000, jobs=FIRST_JOB

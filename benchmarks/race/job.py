@@ -61,9 +61,15 @@ class Jobs:
         self._training: Dataset | None = None
         self._model: Model | None = None
         self._scores: dict[Stream, NDArray[np.float64]] = {}
+        self._made: dict[tuple[Stream, float], Job] = {}
 
     def make(self, stream: Stream, rate: float) -> Job:
         """The job whose alerts are `rate` of the stream's transactions."""
+        if (stream, rate) not in self._made:
+            self._made[stream, rate] = self._make(stream, rate)
+        return self._made[stream, rate]
+
+    def _make(self, stream: Stream, rate: float) -> Job:
         model, training = self._fitted()
         scores = self._scores_of(stream, model)
         threshold = clear_threshold(scores, rate)

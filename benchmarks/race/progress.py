@@ -27,7 +27,11 @@ class Progress:
         self._file[_COUNTS] = struct.pack("<q", 1)
 
     @property
+    def counts(self) -> bool:
+        """Whether what is done counts."""
+        return bool(struct.unpack("<q", self._file[_COUNTS])[0])
+
+    @property
     def done(self) -> int:
         """Records that count."""
-        counts = struct.unpack("<q", self._file[_COUNTS])[0]
-        return int(struct.unpack("<q", self._file[_DONE])[0]) if counts else 0
+        return int(struct.unpack("<q", self._file[_DONE])[0]) if self.counts else 0

@@ -88,13 +88,14 @@ def rows(runs: list[dict[str, Any]]) -> list[list[str]]:
 
 def latency_lines(results: dict[str, Any]) -> list[str]:
     """Produced to readable, at fixed rates."""
-    found = results.get("latency", [])
+    found = [each for each in results["runs"] if each["rate"] is not None]
     if not found:
         return []
     lines = ["", "**Produced to alert readable (read_committed), ms**", "", "| | rate/s | p50 | p99 | p99.9 |"]
     lines += ["| --- | --- | --- | --- | --- |"]
+    found.sort(key=lambda run: (run["rate"], title(run)))
     return lines + [
-        f"| {title(each)} | {each['rate_per_s']:,} | {each['p50_ms']} | {each['p99_ms']} | {each['p999_ms']} |"
+        f"| {title(each)} | {each['rate']:,.0f} | {each['p50_ms']} | {each['p99_ms']} | {each['p999_ms']} |"
         for each in found
     ]
 
@@ -103,8 +104,8 @@ def by_job(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Throughput runs, the fastest first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for each in results["runs"]:
-        if each["events_per_s"] is not None:
-            found.setdefault(f"{each['keys']} {each['rate']}", []).append(each)
+        if each["rate"] is None:
+            found.setdefault(each["job"], []).append(each)
     return {job: sorted(runs, key=lambda run: -run["events_per_cpu_s"]) for job, runs in found.items()}
 
 
@@ -127,7 +128,7 @@ def ratio(ours: dict[str, Any] | None, run: dict[str, Any]) -> str:
 def chart(results: dict[str, Any]) -> str:
     """Bars of events a CPU second, from 0, one group a job."""
     bars, y = [], 10
-    most = max((each["events_per_cpu_s"] for each in results["runs"] if each["events_per_cpu_s"]), default=1)
+    most = max((each["events_per_cpu_s"] for runs in by_job(results).values() for each in runs), default=1)
     for job, runs in by_job(results).items():
         bars.append(f'<text x="10" y="{y + 14}" font-weight="bold">{JOBS.get(job, job)}: events a CPU second</text>')
         y += TOP

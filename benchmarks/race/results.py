@@ -12,8 +12,18 @@ from benchmarks.race.field import BYTEWAX, QUIX, System
 from monitor.embedded.java import find_java
 from monitor.embedded.kafka import VERSION
 
-FIGURES = ("wall_s", "cpu_s", "events_per_s", "events_per_cpu_s", "rss_mb", "broker_bytes", "broker_cpu_share")
-LATENCIES = ("p50_ms", "p99_ms", "p999_ms")
+THROUGHPUT = (
+    "events",
+    "wall_s",
+    "cpu_s",
+    "events_per_s",
+    "events_per_cpu_s",
+    "rss_mb",
+    "broker_bytes",
+    "broker_cpu_share",
+)
+LATENCY = ("p50_ms", "p99_ms", "p999_ms", "late_ms")
+FIGURES = (*THROUGHPUT, *LATENCY)
 
 
 class Results:
@@ -21,31 +31,31 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        self._runs: dict[tuple[str, str, str, float | None], list[dict[str, Any]]] = {}
         self._facts = _facts()
 
-    def add(self, job: str, system: System, figures: dict[str, Any]) -> None:
-        """`job`: keys and rate of alerts, or the like, as in `field.EVERY_JOB`."""
-        self._runs.setdefault((job, system.name, system.mode), []).append(figures)
+    def add(self, job: str, system: System, figures: dict[str, Any], rate: float | None = None) -> None:
+        """`job`: keys and share of alerts, as in `field.EVERY_JOB`; `rate`: events a second that were offered."""
+        self._runs.setdefault((job, system.name, system.mode, rate), []).append(figures)
         found = self._facts | {"runs": [_entry(key, runs) for key, runs in self._runs.items()]}
         found["load_1min_after"] = round(os.getloadavg()[0], 2)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def _entry(key: tuple[str, str, str], runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians; `min` and `max` of each figure; and all repeats as they were."""
-    job, system, mode = key
-    keys, rate = job.split()
-    entry: dict[str, Any] = {"job": job, "system": system, "mode": mode, "rate": float(rate), "keys": keys}
-    entry |= {"events": runs[-1]["events"], "alerts": runs[-1]["alerts"], "repeats": len(runs)}
-    for name in (*FIGURES, *LATENCIES):
+def _entry(key: tuple[str, str, str, float | None], runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Medians; `min` and `max` of each figure; and all repeats as they were. `rate`: events a second offered, None: as fast as it can."""
+    job, system, mode, rate = key
+    keys, share = job.split()
+    entry: dict[str, Any] = {"job": job, "system": system, "mode": mode, "rate": rate, "keys": keys}
+    entry |= {"alert_share": float(share), "alerts": runs[-1]["alerts"], "repeats": len(runs)}
+    for name in FIGURES:
         values = [each[name] for each in runs if each.get(name) is not None]
         entry[name] = statistics.median(values) if values else None
-    entry["min"] = {name: min(each[name] for each in runs) for name in FIGURES if name in runs[0]}
-    entry["max"] = {name: max(each[name] for each in runs) for name in FIGURES if name in runs[0]}
-    entry["each"] = runs
-    return entry
+    present = [name for name in FIGURES if entry[name] is not None]
+    entry["min"] = {name: min(each[name] for each in runs) for name in present}
+    entry["max"] = {name: max(each[name] for each in runs) for name in present}
+    return entry | {"each": runs}
 
 
 def _facts() -> dict[str, Any]:

@@ -26,7 +26,10 @@ PIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execvp(sy
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run: the job over `topic` of `count` records. `cpu` None: anywhere. `warm_s`: of a JVM."""
+    """One run: the job over `topic` of `count` records. `cpu` None: anywhere.
+
+    `warm_s`: of a JVM, over `warm_topic` of `count` records, None: `topic` itself. `linger_ms` of its producer, None: the framework's.
+    """
 
     kafka: RaceKafka
     job: Job
@@ -34,6 +37,8 @@ class Task:
     count: int
     cpu: int | None
     warm_s: float
+    warm_topic: str | None = None
+    linger_ms: int | None = None
 
 
 class Running(Protocol):
@@ -54,6 +59,10 @@ class Running(Protocol):
 
     def done(self) -> int:
         """Records done that count. SystemExit when the process has left."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether it takes records that count, or soon does."""
         ...
 
     def finish(self) -> None:
@@ -86,6 +95,9 @@ class Ours:
 
     def done(self) -> int:
         return self._worker.decided()
+
+    def ready(self) -> bool:
+        return len(self._worker.recovered()) == PARTITIONS
 
     def finish(self) -> None:
         self._worker.stop()
@@ -136,6 +148,10 @@ class Peer:
         if code is not None:
             raise SystemExit(f"the peer left with {code}: {self._log.read_text(errors='replace')[-3000:]}")
         return self._progress.done
+
+    def ready(self) -> bool:
+        self.done()
+        return self._progress.counts
 
     def finish(self) -> None:
         self._process.stop()

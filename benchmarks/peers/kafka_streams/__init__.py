@@ -16,15 +16,15 @@ HERE = Path(__file__).parent
 
 
 @cache
-def java() -> list[str]:
-    """The command up to the main class. The JVM is left as it is: its own compiler, collector and heap."""
+def java(*properties: str) -> list[str]:
+    """The command up to the main class; `properties`: NAME=VALUE. The JVM is left as it is: its own compiler, collector and heap."""
     found = find_java()
     if found is None:
         raise SystemExit("no Java: Kafka Streams cannot take part; install one, or leave it out with --systems")
     jars = maven.fetch(
         f"kafka-streams-{VERSION}", "copy-dependencies", ["-DincludeScope=runtime"], pom=HERE / "pom.xml"
     )
-    return [str(found), "-cp", f"{_classes(jars, found)}:{jars}/*", "Race"]
+    return [str(found), *(f"-D{each}" for each in properties), "-cp", f"{_classes(jars, found)}:{jars}/*", "Race"]
 
 
 def _classes(jars: Path, java_found: Path) -> Path:

@@ -20,7 +20,7 @@ import org.apache.kafka.streams.state.Stores;
  * The job in Kafka Streams' Processor API.
  *
  * <p>Arguments: brokers, guarantee (at_least_once, exactly_once_v2), application id, topic in, topic of alerts, topic of alerts while warming
- * up, job file, progress file, records in the topic, seconds of warm-up, caching (true, false).
+ * up, job file, progress file, topic in while warming up, records in it, seconds of warm-up, caching (true, false).
  */
 public final class Race {
     static final String STORE = "accounts";
@@ -41,7 +41,7 @@ public final class Race {
     }
 
     public static void main(String[] args) throws Exception {
-        new Race(args).run(Long.parseLong(args[8]), Double.parseDouble(args[9]));
+        new Race(args).run(Long.parseLong(args[9]), Double.parseDouble(args[10]));
     }
 
     /** Does the whole job over and over until the warm-up is over, then once more from the start, by fresh state: that one counts. */
@@ -49,7 +49,7 @@ public final class Race {
         long until = System.nanoTime() + (long) (warmS * 1e9);
         for (int lap = 0; System.nanoTime() < until; lap++) {
             progress.begin(false);
-            KafkaStreams warming = start(args[2] + "-warm-" + lap, args[5]);
+            KafkaStreams warming = start(args[2] + "-warm-" + lap, args[8], args[5]);
             while (progress.done() < records && System.nanoTime() < until) {
                 Thread.sleep(20);
             }
@@ -58,13 +58,13 @@ public final class Race {
         }
         System.gc();
         progress.begin(true);
-        KafkaStreams streams = start(args[2], args[4]);
+        KafkaStreams streams = start(args[2], args[3], args[4]);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(CLOSE)));
         Thread.currentThread().join();
     }
 
-    private KafkaStreams start(String applicationId, String alerts) {
-        KafkaStreams streams = new KafkaStreams(topology(alerts), settings(applicationId));
+    private KafkaStreams start(String applicationId, String transactions, String alerts) {
+        KafkaStreams streams = new KafkaStreams(topology(transactions, alerts), settings(applicationId));
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
             Runtime.getRuntime().halt(70);
@@ -74,14 +74,14 @@ public final class Race {
         return streams;
     }
 
-    private Topology topology(String alerts) {
+    private Topology topology(String transactions, String alerts) {
         StoreBuilder<KeyValueStore<byte[], byte[]>> accounts = Stores.keyValueStoreBuilder(
                         HashStore.supplier(STORE), Serdes.ByteArray(), Serdes.ByteArray())
                 .withLoggingEnabled(Map.of());
         return new Topology()
-                .addSource("transactions", new ByteArrayDeserializer(), new ByteArrayDeserializer(), args[3])
+                .addSource("transactions", new ByteArrayDeserializer(), new ByteArrayDeserializer(), transactions)
                 .addProcessor("job", () -> new FraudProcessor(job, progress), "transactions")
-                .addStateStore(Boolean.parseBoolean(args[10]) ? accounts.withCachingEnabled() : accounts.withCachingDisabled(), "job")
+                .addStateStore(Boolean.parseBoolean(args[11]) ? accounts.withCachingEnabled() : accounts.withCachingDisabled(), "job")
                 .addSink("alerts", alerts, new ByteArraySerializer(), new ByteArraySerializer(), "job");
     }
 
