@@ -11,20 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.effects import merkle
-from monitor.effects.block import FORMAT, Block, fields_of, hash_block, write_block
+from monitor.effects.block import FORMAT, Block, fields_of, hash_block, seal
 from monitor.effects.changelog import NO_TAIL
-from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves
+from monitor.effects.decisions import DECISION, MAX_ID_BYTES, NO_LEAVES, Ids, Leaves, Survey, entries, leaves, survey_of
 from monitor.errors import ProtocolError
-from monitor.state.dispositions import Disposition
 
 NO_HASH = bytes(merkle.HASH_BYTES)
 """The previous hash of a genesis block."""
 
 NO_WATERMARK = 0
 """The watermark of a partition that has scored nothing: admission takes no event time before the year 2000."""
-
-_SCORED, _DUPLICATE, _REJECTED = int(Disposition.SCORED), int(Disposition.DUPLICATE), int(Disposition.REJECTED)
-# plain numbers: comparing an array with a member of an enum takes numpy several times as long as the comparison of a small run
 
 HEADER_ALLOWANCE_BYTES = 4096
 """Allowed for everything in a block but its decisions and ids: names, versions, hashes."""
@@ -70,7 +66,7 @@ def genesis_block(
     before = Position(
         app_id, topic, topic_id, partition, -1, start - 1, alerts_from_offset, NO_WATERMARK, NO_TAIL, NO_HASH
     )
-    return _seal(before, np.zeros(0, DECISION), b"", [], _Effects(0, NO_WATERMARK, 0, None), versions, schema_id)
+    return _seal(before, NO_LEAVES, _Effects(0, NO_WATERMARK, 0, None), versions, schema_id)
 
 
 def build_block(
@@ -97,9 +93,8 @@ def build_block(
         raise ProtocolError(
             f"audit block: {len(decisions)} decisions for {len(ids.starts)} ids; one each, at least one"
         )
-    filled, texts, leaf_entries = leaves(decisions, ids)
     effects = _Effects(alerts, watermark_ms, changelog_records, changelog_tail)
-    return _seal(position, filled, texts, leaf_entries, effects, versions, schema_id)
+    return _seal(position, leaves(decisions, ids), effects, versions, schema_id)
 
 
 def position_of(block: Block) -> Position:
@@ -129,16 +124,14 @@ class _Effects:
     changelog_tail: bytes | None
 
 
-def _seal(  # a block is all of these
+def _seal(
     before: Position,
-    decisions: NDArray[np.void],
-    transaction_ids: bytes,
-    leaf_entries: list[bytes],
+    leaves: Leaves,
     effects: _Effects,
     versions: Mapping[str, str],
     schema_id: int,
 ) -> tuple[bytes, Position]:
-    scored, duplicates, dead_letters = _counts(decisions)
+    survey = leaves.survey
     fields: dict[str, Any] = {
         "format": FORMAT,
         "app_id": before.app_id,
@@ -147,38 +140,31 @@ def _seal(  # a block is all of these
         "partition": before.partition,
         "height": before.height + 1,
         "first_offset": before.last_offset + 1,
-        "last_offset": int(decisions["offset"][-1]) if len(decisions) else before.last_offset,
+        "last_offset": survey.last if survey.records else before.last_offset,
         "alerts_from_offset": before.alerts_from_offset,
-        "records": len(decisions),
-        "scored": scored,
-        "duplicates": duplicates,
-        "dead_letters": dead_letters,
+        "records": survey.records,
+        "scored": survey.scored,
+        "duplicates": survey.duplicates,
+        "dead_letters": survey.dead_letters,
         "alerts": effects.alerts,
         "watermark_ms": effects.watermark_ms,
         "changelog_records": effects.changelog_records,
         "changelog_tail": before.changelog_tail if effects.changelog_tail is None else effects.changelog_tail,
         "versions": versions,
-        "decisions": decisions.tobytes(),
-        "transaction_ids": transaction_ids,
-        "merkle_root": merkle.root([merkle.leaf_hash(entry) for entry in leaf_entries]),
+        "decisions": leaves.decisions,
+        "transaction_ids": leaves.texts,
+        "merkle_root": leaves.root,
         "previous_hash": before.block_hash,
     }
-    fields["block_hash"] = hash_block(fields)
-    for problem in (*_content_problems(fields, decisions), *_progress_problems(fields, before)):
+    for problem in (*_content_problems(fields, survey), *_progress_problems(fields, before)):
         raise ProtocolError(f"audit block {before.height + 1} of {before.topic}[{before.partition}]: {problem}")
-    after = Position(**{name: fields[name] for name in Position.__slots__})
-    return write_block(fields, schema_id), after
-
-
-def _counts(decisions: NDArray[np.void]) -> tuple[int, int, int]:
-    """`(scored, duplicates, dead letters)`."""
-    counts = np.bincount(decisions["disposition"], minlength=len(Disposition)).tolist()
-    return counts[_SCORED], counts[_DUPLICATE], counts[_REJECTED]
+    value, fields["block_hash"] = seal(fields, schema_id)
+    return value, Position(**{name: fields[name] for name in Position.__slots__})
 
 
 def _problems(block: Block, previous: Position | None) -> Iterator[str]:
     fields = fields_of(block)
-    yield from _content_problems(fields, block.decisions)
+    yield from _content_problems(fields, survey_of(block.decisions))
     texts = np.frombuffer(block.transaction_ids, np.uint8)
     total = int(block.decisions["id_length"].sum(dtype=np.int64))
     if total != len(texts):
@@ -192,38 +178,37 @@ def _problems(block: Block, previous: Position | None) -> Iterator[str]:
         yield from _chain_problems(block, previous)
 
 
-def _content_problems(fields: Mapping[str, Any], decisions: NDArray[np.void]) -> Iterator[str]:
+def _content_problems(fields: Mapping[str, Any], survey: Survey) -> Iterator[str]:
     """What numbers in one block contradict each other."""
-    records = len(decisions)
-    counts = dict(zip(("scored", "duplicates", "dead_letters"), _counts(decisions), strict=True))
-    for name, count in {"records": records, **counts}.items():
+    records, scored, first, last = survey.records, survey.scored, fields["first_offset"], fields["last_offset"]
+    counts = {name: getattr(survey, name) for name in ("records", "scored", "duplicates", "dead_letters")}
+    for name, count in counts.items():
         if fields[name] != count:
             yield f"{name} is {fields[name]}, its decisions have {count}"
-    if sum(counts.values()) != records:
+    if scored + survey.duplicates + survey.dead_letters != records:
         yield f"records is {records}, but {counts} do not add up to it: an unknown disposition"
-    if not 0 <= fields["alerts"] <= counts["scored"]:
-        yield f"alerts is {fields['alerts']}, with {counts['scored']} scored"
-    first, last, offsets = fields["first_offset"], fields["last_offset"], decisions["offset"]
+    if not 0 <= fields["alerts"] <= scored:
+        yield f"alerts is {fields['alerts']}, with {scored} scored"
     if (records == 0) != (fields["height"] == 0):
         yield f"height is {fields['height']} with {records} records; the genesis block alone has none"
-    if records and not (offsets[0] >= first and offsets[-1] == last and bool(np.all(offsets[1:] > offsets[:-1]))):
-        yield f"decisions have offsets {offsets[0]} to {offsets[-1]}, not ascending within {first} to {last}"
+    if records and not (survey.first >= first and survey.last == last and survey.ascending):
+        yield f"decisions have offsets {survey.first} to {survey.last}, not ascending within {first} to {last}"
     if records == 0 and last != first - 1:
         yield f"last_offset is {last}; without records it is first_offset - 1 = {first - 1}"
     if fields["height"] == 0 and fields["previous_hash"] != NO_HASH:
         yield f"previous_hash is {fields['previous_hash'].hex()} in a genesis block"
-    yield from _state_problems(fields, counts)
+    yield from _state_problems(fields, scored)
 
 
-def _state_problems(fields: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[str]:
+def _state_problems(fields: Mapping[str, Any], scored: int) -> Iterator[str]:
     """What the block says of the state and its own counts contradict each other."""
     written, tail, watermark = fields["changelog_records"], fields["changelog_tail"], fields["watermark_ms"]
-    if written < 0 or (counts["scored"] and not written):
-        yield f"changelog_records is {written}, with {counts['scored']} scored: each of them changes an account"
+    if written < 0 or (scored and not written):
+        yield f"changelog_records is {written}, with {scored} scored: each of them changes an account"
     if len(tail) != len(NO_TAIL):
         yield f"changelog_tail has {len(tail)} bytes, not {len(NO_TAIL)}"
-    if watermark < NO_WATERMARK or (counts["scored"] and watermark == NO_WATERMARK):
-        yield f"watermark_ms is {watermark}, with {counts['scored']} scored"
+    if watermark < NO_WATERMARK or (scored and watermark == NO_WATERMARK):
+        yield f"watermark_ms is {watermark}, with {scored} scored"
     if fields["height"] == 0 and (written, tail, watermark) != (0, NO_TAIL, NO_WATERMARK):
         yield f"a genesis block has no state, this one has {written} changelog records, tail {tail.hex()}, watermark {watermark}"
 

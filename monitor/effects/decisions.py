@@ -1,11 +1,15 @@
 """Decisions as the audit log keeps them: one fixed-size entry a record, and the record's transaction id behind it as a leaf."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.effects.merkle import EMPTY_ROOT
+from monitor.effects.tree import root_of
 from monitor.jit import kernel
+from monitor.state.dispositions import Disposition
 from monitor.wire.columns import TRANSACTION_ID, Columns
 
 DECISION = np.dtype(
@@ -21,9 +25,13 @@ DECISION = np.dtype(
         ("id_length", "<u2"),  # bytes of the transaction id, 0 where none could be read
     ]
 )
-"""24 bytes, packed, little-endian. Fields keep their place: another layout takes another format of the block."""
+"""24 bytes, packed, little-endian; to kernels three words: offset, score, and the small fields with `id_length` on top. Fields keep their place: another layout takes another format of the block."""
 
 assert DECISION.itemsize == 24, f"a decision is 24 bytes, not {DECISION.itemsize}"
+
+_NOT_SIGN, _INFINITE, _NAN = np.uint64((1 << 63) - 1), np.uint64(0x7FF << 52), np.uint64(0x7FF8 << 48)
+_NOT_LENGTH = np.uint64((1 << 48) - 1)
+_SCORED, _DUPLICATE, _REJECTED = int(Disposition.SCORED), int(Disposition.DUPLICATE), int(Disposition.REJECTED)
 
 MAX_ID_BYTES = 128
 """Longest transaction id kept; a longer one is dead-lettered for it, and found by its offset."""
@@ -44,19 +52,68 @@ class Ids:
         return cls(columns.data, columns.starts[TRANSACTION_ID], lengths)
 
 
-def leaves(decisions: NDArray[np.void], ids: Ids) -> tuple[NDArray[np.void], bytes, list[bytes]]:
-    """`(decisions, transaction_ids, entries)`: the decisions with `id_length` filled in, the ids one after the other, and each
-    record's Merkle entry: its decision's 24 bytes and then its transaction id.
+class Survey(NamedTuple):
+    """What decisions say together. `first` and `last` are the offsets of the first and the last of them, 0 where there is none;
+    `ascending`: each offset is above the one before.
+    """
+
+    records: int
+    scored: int
+    duplicates: int
+    dead_letters: int
+    first: int
+    last: int
+    ascending: bool
+
+
+NOTHING = Survey(0, 0, 0, 0, 0, 0, True)
+"""Of no decisions."""
+
+
+class Leaves(NamedTuple):
+    """What is sealed of a run: its decisions' bytes, `id_length` filled in; the ids one after the other; the root over both."""
+
+    decisions: bytes | bytearray
+    texts: bytes
+    root: bytes
+    survey: Survey
+
+
+NO_LEAVES = Leaves(b"", b"", EMPTY_ROOT, NOTHING)
+"""Of a genesis block."""
+
+
+def leaves(decisions: NDArray[np.void], ids: Ids) -> Leaves:
+    """The leaves of a run of at least one; `decisions` stay as they are.
 
     An id that is not 1 to `MAX_ID_BYTES` bytes long counts as none. NaN scores get one bit pattern.
     """
-    filled = decisions.copy()
-    kept = np.where((ids.lengths > 0) & (ids.lengths <= MAX_ID_BYTES), ids.lengths, 0).astype(np.int64)
-    filled["id_length"] = kept
-    filled["score"][np.isnan(filled["score"])] = np.nan
-    texts = np.empty(int(kept.sum()), np.uint8)
-    _gather(ids.data, ids.starts, kept, texts)
-    return filled, texts.tobytes(), entries(filled, texts)
+    filled = bytearray(decisions.tobytes())
+    rows, kept = np.frombuffer(filled, np.uint64), np.empty(len(decisions), np.int64)
+    texts = np.empty(len(decisions) * MAX_ID_BYTES, np.uint8)
+    total, scored, duplicates, dead_letters, first, last, ascending = _fill(
+        rows, ids.data, ids.starts, ids.lengths, kept, texts
+    )
+    survey = Survey(len(decisions), scored, duplicates, dead_letters, first, last, ascending)
+    return Leaves(filled, texts[:total].tobytes(), root_of(rows, ids.data, ids.starts, kept), survey)
+
+
+def survey_of(decisions: NDArray[np.void]) -> Survey:
+    """The same of decisions that somebody else wrote, without a kernel: for those who verify."""
+    if not len(decisions):
+        return NOTHING
+    counts = np.bincount(decisions["disposition"], minlength=len(Disposition)).tolist()
+    offsets = decisions["offset"]
+    ascending = bool(np.all(offsets[1:] > offsets[:-1]))
+    return Survey(
+        len(decisions),
+        counts[_SCORED],
+        counts[_DUPLICATE],
+        counts[_REJECTED],
+        int(offsets[0]),
+        int(offsets[-1]),
+        ascending,
+    )
 
 
 def entries(decisions: NDArray[np.void], texts: NDArray[np.uint8]) -> list[bytes]:
@@ -70,13 +127,30 @@ def entries(decisions: NDArray[np.void], texts: NDArray[np.uint8]) -> list[bytes
 
 
 @kernel
-def _gather(data, starts, lengths, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with the spans of `data` one after the other."""
-    at = 0
-    for row in range(starts.shape[0]):
-        for place in range(lengths[row]):
-            out[at] = data[starts[row] + place]
-            at += 1
+def _fill(rows, data, starts, lengths, kept, texts):  # type: ignore[no-untyped-def]
+    """Fill in the lengths of the ids, in `rows` uint64[3 * n] and `kept` int64[n], and `texts` with the ids; make every NaN the same.
+
+    (Bytes of all ids, scored, duplicates, dead letters, first offset, last offset, whether offsets ascend), of at least one row.
+    """
+    total, scored, duplicates, dead_letters, falls = 0, 0, 0, 0, 0
+    first = last = np.int64(rows[0])
+    for row in range(kept.shape[0]):
+        kept[row] = lengths[row] if 0 < lengths[row] <= MAX_ID_BYTES else 0
+        for place in range(kept[row]):
+            texts[total + place] = data[starts[row] + place]
+        total += kept[row]
+        score, small = rows[3 * row + 1], rows[3 * row + 2]
+        if score & _NOT_SIGN > _INFINITE:
+            rows[3 * row + 1] = _NAN
+        rows[3 * row + 2] = (small & _NOT_LENGTH) | (np.uint64(kept[row]) << np.uint64(48))
+        disposition = small & np.uint64(0xFF)
+        scored += disposition == _SCORED
+        duplicates += disposition == _DUPLICATE
+        dead_letters += disposition == _REJECTED
+        offset = np.int64(rows[3 * row])
+        falls += int(row > 0 and offset <= last)
+        last = offset
+    return total, scored, duplicates, dead_letters, first, last, falls == 0
 
 
 @kernel

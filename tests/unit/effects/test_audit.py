@@ -140,6 +140,13 @@ def test_the_hashes_are_those_of_the_documentation():
     assert BLOCK.block_hash == sha256(b"\x02" + START.block_hash + header + BLOCK.merkle_root).digest()
 
 
+def test_the_hash_of_a_block_never_changes():
+    # Literals of the first blocks ever sealed like these: what is in the audit logs of the world must go on verifying.
+    assert START.block_hash.hex() == "0a9c56bb57dcc8c5a85c6b05489fd8bf22c5180181ee25d62d4df5361ee18b1e"
+    assert AFTER.block_hash.hex() == "17d579d0d7e88972349e8a73ed155635cc6ceb81b849760b8cac6f5c8054d36e"
+    assert sha256(VALUE).hexdigest() == "4628864fd4e685eb0fc25ef7cd2783920f63c85e50717225b30368314efee621"
+
+
 def test_versions_in_any_order_make_the_same_block():
     assert build(versions=dict(reversed(VERSIONS.items()))) == (VALUE, AFTER)
 

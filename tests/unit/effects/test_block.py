@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.effects.block import Block, fields_of, hash_block, read_block, write_block
+from monitor.effects.block import Block, fields_of, hash_block, read_block, seal, write_block
 from monitor.effects.decisions import DECISION
 from monitor.errors import ProtocolError
 from monitor.resources import shipped
@@ -42,6 +42,20 @@ VALUE = write_block(FIELDS, 7)
 def test_a_block_reads_back_as_it_was_written():
     assert fields_of(read_block(VALUE)) == FIELDS
     assert write_block(fields_of(read_block(VALUE)), 7) == VALUE
+
+
+ANY = {
+    int: st.integers(-(2**63), 2**63 - 1),
+    str: st.text(max_size=20),
+    bytes: st.binary(max_size=200),
+    dict: st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4),
+}
+
+
+@given(st.fixed_dictionaries({name: ANY[type(value)] for name, value in FIELDS.items() if name != "block_hash"}))
+def test_a_sealed_block_has_the_bytes_and_the_hash_that_readers_expect(fields):
+    own = hash_block(fields)
+    assert seal(fields, 7) == (write_block({**fields, "block_hash": own}, 7), own)
 
 
 def test_a_block_that_was_read_cannot_be_altered():

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves
+from monitor.effects import merkle
+from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves, survey_of
 from monitor.guard.reasons import Reason
 from monitor.wire.columns import STRINGS, TRANSACTION_ID, Columns
 
@@ -26,24 +27,36 @@ def test_a_decision_has_the_bytes_that_the_documentation_states():
     assert decision.tobytes() == struct.pack("<qdBBBBBBH", 2**40 + 1, 0.5, 1, 2, 50, 4, 6, 255, 300)
 
 
-@given(st.lists(st.one_of(st.none(), st.binary(max_size=MAX_ID_BYTES + 2)), max_size=20))
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=MAX_ID_BYTES + 2)), min_size=1, max_size=20))
 def test_leaves_are_decisions_followed_by_their_ids(texts):
     decisions = np.zeros(len(texts), DECISION)
     decisions["offset"] = np.arange(len(texts))
     kept = [text if text is not None and len(text) <= MAX_ID_BYTES else b"" for text in texts]
-    filled, joined, leaf_entries = leaves(decisions, ids_of(texts))
-    assert joined == b"".join(kept)
+    sealed = leaves(decisions, ids_of(texts))
+    filled = np.frombuffer(sealed.decisions, DECISION)
+    assert sealed.texts == b"".join(kept)
     assert filled["id_length"].tolist() == [len(text) for text in kept]
-    assert leaf_entries == [row.tobytes() + text for row, text in zip(filled, kept, strict=True)]
-    assert entries(filled, np.frombuffer(joined, np.uint8)) == leaf_entries
+    expected = [row.tobytes() + text for row, text in zip(filled, kept, strict=True)]
+    assert entries(filled, np.frombuffer(sealed.texts, np.uint8)) == expected
+    assert sealed.root == merkle.root([merkle.leaf_hash(entry) for entry in expected])
     assert not decisions["id_length"].any()  # the caller's array stays as it was
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 2**40)), min_size=1, max_size=20))
+def test_a_kernel_counts_and_orders_as_numpy_does(rows):
+    decisions = np.zeros(len(rows), DECISION)
+    decisions["disposition"] = [row[0] for row in rows]
+    decisions["offset"] = np.cumsum([row[1] for row in rows])
+    survey = leaves(decisions, ids_of([b"a"] * len(rows))).survey
+    assert survey == survey_of(decisions)
+    assert (survey.records, survey.ascending) == (len(rows), all(row[1] > 0 for row in rows[1:]))
 
 
 def test_every_nan_is_one_nan():
     decisions = np.zeros(2, DECISION)
     decisions["score"] = np.array([0x7FF8000000000001, 0xFFF8000000000000], np.uint64).view(np.float64)
-    filled, _, _ = leaves(decisions, ids_of([b"a", b"b"]))
-    assert filled["score"].view(np.uint64).tolist() == [0x7FF8000000000000] * 2
+    filled = np.frombuffer(leaves(decisions, ids_of([b"a", b"b"])).decisions, DECISION)
+    assert filled["score"].copy().view(np.uint64).tolist() == [0x7FF8000000000000] * 2
 
 
 def test_a_record_that_could_not_be_decoded_has_no_id():
