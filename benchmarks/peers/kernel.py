@@ -70,15 +70,20 @@ class Kernel:
             self._forest = Forest.from_arrays(dict(arrays), FEATURES)
         self.scores(FRESH.copy(), [0], [0], [0], [False])
 
-    def scores(
-        self,
-        accounts: NDArray[np.void],
-        slots: list[int],
-        times: list[int],
-        amounts: list[int],
-        credit: list[bool],
-    ) -> NDArray[np.float64]:
-        """Of events in order, float64[n]; `accounts` ACCOUNT[m] is changed in place, `slots` says whose each event is."""
+    def rows(
+        self, accounts: NDArray[np.void], slots: list[int], times: list[int], amounts: list[int], credit: list[bool]
+    ) -> NDArray[np.float32]:
+        """Features of events in order, float32[n, FEATURES]; `accounts` ACCOUNT[m] is changed in place, `slots` says whose each is."""
         rows = np.zeros((len(slots), FEATURES), np.float32)
         meet(accounts, np.array(slots), np.array(times), np.array(amounts), np.array(credit), rows)
+        return rows
+
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Of such rows, float64[n]."""
         return self._forest.score(rows)
+
+    def scores(
+        self, accounts: NDArray[np.void], slots: list[int], times: list[int], amounts: list[int], credit: list[bool]
+    ) -> NDArray[np.float64]:
+        """Of events in order, float64[n]."""
+        return self.score(self.rows(accounts, slots, times, amounts, credit))
