@@ -4,15 +4,17 @@ Headers follow the CloudEvents Kafka protocol binding 1.0.2, binary content mode
 """
 
 import datetime as dt
-import io
 import json
+import struct
 import uuid
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from hashlib import sha1
+from typing import Any, NamedTuple
 
 import fastavro
 
+from monitor.effects.avro import array, long, same_text, text
 from monitor.effects.message import Message
 from monitor.resources import shipped
 from monitor.wire.framing import frame
@@ -37,8 +39,7 @@ class RuleHit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """A feature's part in the score; fields as in schemas/alert.avsc."""
 
     feature: str
@@ -75,8 +76,15 @@ class AlertFacts:
 
 
 def alert_id(topic_id: str, partition: int, offset: int) -> str:
-    """The id of the alert about a source record: equal whenever that record is decided, and of no other record."""
-    return str(uuid.uuid5(ALERT_NAMESPACE, f"{topic_id}/{partition}/{offset}"))
+    """The id of the alert about a source record: equal whenever that record is decided, and of no other record.
+
+    The UUIDv5 of `ALERT_NAMESPACE` and the three, as `uuid.uuid5` makes it in twice the time.
+    """
+    named = sha1(ALERT_NAMESPACE.bytes + f"{topic_id}/{partition}/{offset}".encode(), usedforsecurity=False)
+    digest = bytearray(named.digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
+    digits = digest.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def alert_message(facts: AlertFacts, topic: str, schema_id: int, app_id: str) -> Message:
@@ -85,15 +93,66 @@ def alert_message(facts: AlertFacts, topic: str, schema_id: int, app_id: str) ->
 
 
 def encode_alert(facts: AlertFacts, schema_id: int) -> bytes:
-    """Magic, schema id, Avro record."""
-    record: dict[str, Any] = {name: getattr(facts, name) for name in AlertFacts.__slots__}
-    record["rule_hits"] = [{name: getattr(hit, name) for name in RuleHit.__slots__} for hit in facts.rule_hits]
-    record["attributions"] = [
-        {name: getattr(each, name) for name in Attribution.__slots__} for each in facts.attributions
-    ]
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, alert_schema(), record, strict=True)
-    return frame(schema_id, out.getvalue())
+    """Magic, schema id, Avro record. Raises ValueError for an outcome that the schema does not have."""
+    if facts.outcome not in _OUTCOMES:
+        raise ValueError(f"outcome: {facts.outcome!r}, the alert schema has {', '.join(_OUTCOMES)}")
+    parts = (
+        text(facts.alert_id),
+        text(facts.transaction_id),
+        text(facts.account_id),
+        long(facts.event_time),
+        long(facts.detected_at),
+        _OUTCOMES[facts.outcome],
+        _optional(facts.anomaly_score),
+        _optional(facts.threshold),
+        same_text(facts.model_version),
+        same_text(facts.feature_set),
+        array([text(reason) for reason in facts.reasons]),
+        array([_rule_hit(hit) for hit in facts.rule_hits]),
+        array([_attribution(each) for each in facts.attributions]),
+        array([same_text(what) for what in facts.degraded]),
+        long(facts.amount_minor),
+        text(facts.currency),
+        same_text(facts.channel),
+        same_text(facts.source_topic),
+        long(facts.source_partition),
+        long(facts.source_offset),
+    )
+    return frame(schema_id, b"".join(parts))
+
+
+_OUTCOMES = {name: long(number) for number, name in enumerate(("approve", "review", "block"))}
+_NULL, _PRESENT = long(0), long(1)
+_DOUBLE = struct.Struct("<d")
+
+
+def _optional(number: float | None) -> bytes:
+    return _NULL if number is None else _PRESENT + _DOUBLE.pack(number)
+
+
+def _rule_hit(hit: RuleHit) -> bytes:
+    return b"".join(
+        (
+            same_text(hit.rule_id),
+            same_text(hit.rule_version),
+            same_text(hit.reason_code),
+            same_text(hit.action),
+            text(hit.text),
+        )
+    )
+
+
+def _attribution(each: Attribution) -> bytes:
+    feature, value, unit, baseline, contribution = each
+    return b"".join(
+        (
+            same_text(feature),
+            _DOUBLE.pack(value),
+            same_text(unit),
+            _NULL if baseline is None else _PRESENT + _DOUBLE.pack(baseline),
+            _DOUBLE.pack(contribution),
+        )
+    )
 
 
 @cache
@@ -109,14 +168,28 @@ def rfc3339(time_ms: int) -> str:
 
 
 def _headers(facts: AlertFacts, app_id: str) -> list[tuple[str, bytes]]:
-    texts = {
-        "ce_specversion": "1.0",
-        "ce_id": facts.alert_id,
-        "ce_type": CE_TYPE,
-        "ce_source": f"/fraud-monitor/{app_id}",
-        "ce_time": rfc3339(facts.detected_at),
-        "ce_subject": facts.transaction_id,
-        "content-type": CONTENT_TYPE,
-        "model_version": facts.model_version,
-    }
-    return [(name, text.encode()) for name, text in texts.items()]
+    source, time, version = _repeated(app_id, facts.detected_at, facts.model_version)
+    return [
+        _SPEC_VERSION,
+        ("ce_id", facts.alert_id.encode()),
+        _TYPE,
+        source,
+        time,
+        ("ce_subject", facts.transaction_id.encode()),
+        _CONTENT_TYPE,
+        version,
+    ]
+
+
+_SPEC_VERSION, _TYPE = ("ce_specversion", b"1.0"), ("ce_type", CE_TYPE.encode())
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
+
+
+@lru_cache(16)
+def _repeated(app_id: str, detected_at: int, model_version: str) -> tuple[tuple[str, bytes], ...]:
+    """Headers that are the same for all alerts of a run: source, time, model."""
+    return (
+        ("ce_source", f"/fraud-monitor/{app_id}".encode()),
+        ("ce_time", rfc3339(detected_at).encode()),
+        ("model_version", model_version.encode()),
+    )

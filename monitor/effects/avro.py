@@ -3,6 +3,7 @@
 fastavro is the reference, and what every reader uses; it looks at the schema again for each record, which costs more than the bytes.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 _SHORT = [bytes([number]) for number in range(0x80)]
@@ -29,6 +30,11 @@ def text(string: str) -> bytes:
     """A string, in UTF-8."""
     encoded = string.encode()
     return long(len(encoded)) + encoded
+
+
+def array(items: Sequence[bytes]) -> bytes:
+    """An array of encoded items, or a map of encoded pairs: one block, then none."""
+    return b"".join((long(len(items)), *items, _SHORT[0])) if items else _SHORT[0]
 
 
 same_text = lru_cache(4096)(text)

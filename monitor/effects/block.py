@@ -16,7 +16,7 @@ import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.effects.avro import long, text
+from monitor.effects.avro import array, long, text
 from monitor.effects.decisions import DECISION
 from monitor.errors import ProtocolError
 from monitor.resources import shipped
@@ -130,8 +130,7 @@ def _identity(number: int, app_id: str, topic: str, topic_id: str, partition: in
 @lru_cache(64)
 def _versions(*ordered: tuple[str, str]) -> bytes:
     """The map at a header's end: the same for all blocks of a worker, but those of `monitor quarantine`."""
-    pairs = b"".join(text(key) + text(value) for key, value in ordered)
-    return (long(len(ordered)) + pairs if ordered else b"") + long(0)
+    return array([text(key) + text(value) for key, value in ordered])
 
 
 def read_block(value: bytes) -> Block:

@@ -6,7 +6,9 @@ usually are there. Along a path the terms telescope, so a row's contributions, a
 (expected path length) - (actual path length).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,7 @@ STRANGE_WHEN_LOW = frozenset({"time_since_last", "mean_gap", "account_age", "eve
 COMBINATION = "an unusual combination of values that are not unusual one by one"
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """One feature's part in a score: `value` in the catalogue's `unit`, `baseline` in its own feature's, `contribution` in splits."""
 
     feature: str
@@ -35,8 +36,7 @@ class Attribution:
     contribution: float
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Of one row. `contributions` float64[k], in the order of the model's features; `attributions` the same by name, strongest first.
 
     `sum(contributions) == expected_path - actual_path`, to float64 rounding. `reasons`: one to three sentences, strongest first,
@@ -52,10 +52,24 @@ class Explanation:
 
 def explain(model: Model, features: NDArray[np.float64]) -> list[Explanation]:
     """Explain each row of `features` float64[m, len(CATALOGUE)]: the rows that become alerts, not the whole run."""
-    forest = model.forest
+    forest, columns = model.forest, _columns(model.features)
     taken, actual = walk_contributions(model.rows(features), forest.feature, forest.threshold, model.expected_paths)
+    values = features[:, model.columns]
+    unusual = np.where(columns.low, values < model.quartiles[0], values > model.quartiles[1]) & (taken > 0)
     expected = float(model.expected_paths[:, 0].mean())
-    return [_explanation(model, features[i], taken[i], expected, float(actual[i])) for i in range(len(features))]
+    return [
+        Explanation(contributions, expected, path, *_told(columns.features, *row))
+        for contributions, path, *row in zip(
+            taken,
+            actual.tolist(),
+            np.argsort(-taken, axis=1, kind="stable").tolist(),
+            taken.tolist(),
+            values.tolist(),
+            features[:, columns.baselines].tolist(),
+            unusual.tolist(),
+            strict=True,
+        )
+    ]
 
 
 def sentence(feature: Feature, value: float, baseline: float | None) -> str:
@@ -79,25 +93,38 @@ def readable(unit: str, value: float) -> str:
     return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
 
 
-def _explanation(
-    model: Model,
-    row: NDArray[np.float64],
-    taken: NDArray[np.float64],
-    expected: float,
-    actual: float,
-) -> Explanation:
+class _Columns(NamedTuple):
+    """A model's `k` features, `baselines` int64[k] where their usual values are in the catalogue (their own place: they have none),
+    `low` bool[k] whether small values are the suspicious ones.
+    """
+
+    features: tuple[Feature, ...]
+    baselines: NDArray[np.int64]
+    low: NDArray[np.bool_]
+
+
+@lru_cache(8)
+def _columns(names: tuple[str, ...]) -> _Columns:
+    features = tuple(CATALOGUE[INDEX[name]] for name in names)
+    baselines = np.array([INDEX[feature.baseline or feature.name] for feature in features], np.int64)
+    return _Columns(features, baselines, np.array([name in STRANGE_WHEN_LOW for name in names], np.bool_))
+
+
+def _told(
+    features: Sequence[Feature],
+    order: Sequence[int],
+    taken: Sequence[float],
+    values: Sequence[float],
+    baselines: Sequence[float],
+    unusual: Sequence[bool],
+) -> tuple[tuple[Attribution, ...], tuple[str, ...]]:
+    """Attributions and reasons of one row, in `order`."""
     attributions: list[Attribution] = []
     reasons: list[str] = []
-    for place in np.argsort(-taken, kind="stable").tolist():
-        feature = CATALOGUE[INDEX[model.features[place]]]
-        value = float(row[INDEX[feature.name]])
-        baseline = None if feature.baseline is None else float(row[INDEX[feature.baseline]])
-        contribution = float(taken[place])
-        attributions.append(Attribution(feature.name, value, feature.unit, baseline, contribution))
-        if contribution > 0 and len(reasons) < MOST_REASONS and _is_unusual(feature, value, model.quartiles[:, place]):
+    for place in order:
+        feature, value = features[place], values[place]
+        baseline = None if feature.baseline is None else baselines[place]
+        attributions.append(Attribution(feature.name, value, feature.unit, baseline, taken[place]))
+        if unusual[place] and len(reasons) < MOST_REASONS:
             reasons.append(sentence(feature, value, baseline))
-    return Explanation(taken, expected, actual, tuple(attributions), tuple(reasons or [COMBINATION]))
-
-
-def _is_unusual(feature: Feature, value: float, quartiles: NDArray[np.float64]) -> bool:
-    return bool(value < quartiles[0] if feature.name in STRANGE_WHEN_LOW else value > quartiles[1])
+    return tuple(attributions), tuple(reasons or [COMBINATION])

@@ -41,7 +41,7 @@ def contributions(
     `expected` float64[T, nodes]: path length to expect below each node.
     """
     taken, actual = np.zeros(rows.shape), np.zeros(rows.shape[0])
-    _contributions(rows, feature, threshold, expected, taken, actual)
+    _contributions(rows, feature, threshold, expected, np.zeros(STEP, np.int32), taken, actual)
     return taken / feature.shape[0], actual / feature.shape[0]
 
 
@@ -91,14 +91,21 @@ def _path_sums(rows, feature, threshold, leaf, depth, place, sums):  # type: ign
 
 
 @kernel
-def _contributions(rows, feature, threshold, expected, taken, actual):  # type: ignore[no-untyped-def]
+def _contributions(rows, feature, threshold, expected, place, taken, actual):  # type: ignore[no-untyped-def]
     trees, inner = feature.shape
-    for i in range(rows.shape[0]):
+    for group in range(0, rows.shape[0], STEP):
+        lanes = min(STEP, rows.shape[0] - group)
         for tree in range(trees):
-            at = 0
-            while at < inner:
-                f = feature[tree, at]
-                child = 2 * at + 1 + (rows[i, f] > threshold[tree, at])
-                taken[i, f] += expected[tree, at] - expected[tree, child]
-                at = child
-            actual[i] += expected[tree, at]
+            for j in range(lanes):
+                place[j] = 0
+            leftmost = 0  # of the level that all rows are at
+            while leftmost < inner:
+                for j in range(lanes):
+                    i, at = group + j, place[j]
+                    f = feature[tree, at]
+                    child = 2 * at + 1 + (rows[i, f] > threshold[tree, at])
+                    taken[i, f] += expected[tree, at] - expected[tree, child]
+                    place[j] = child
+                leftmost = 2 * leftmost + 1
+            for j in range(lanes):
+                actual[group + j] += expected[tree, place[j]]

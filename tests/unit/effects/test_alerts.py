@@ -7,10 +7,22 @@ import uuid
 
 import fastavro
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from monitor.effects.alerts import AlertFacts, Attribution, RuleHit, alert_id, alert_message, alert_schema, rfc3339
+from monitor.effects.alerts import (
+    ALERT_NAMESPACE,
+    AlertFacts,
+    Attribution,
+    RuleHit,
+    alert_id,
+    alert_message,
+    alert_schema,
+    encode_alert,
+    rfc3339,
+)
 from monitor.resources import shipped
-from monitor.wire.framing import unframe
+from monitor.wire.framing import frame, unframe
 
 FACTS = AlertFacts(
     alert_id=alert_id("Zk3", 2, 77),
@@ -58,8 +70,28 @@ def test_an_alert_reads_back_as_the_facts_it_was_made_from():
     for name in ("event_time", "detected_at"):
         assert int(record.pop(name).timestamp() * 1000) == facts.pop(name)
     assert str(record.pop("alert_id")) == facts.pop("alert_id")
+    facts["attributions"] = [each._asdict() for each in FACTS.attributions]
     assert schema_id == 41
     assert record == {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+
+
+LONG = st.integers(-(2**63), 2**63 - 1)
+ANY_FACTS = st.builds(  # what is not named is of its type
+    AlertFacts,
+    outcome=st.sampled_from(["approve", "review", "block"]),
+    source_partition=st.integers(0, 2**31 - 1),
+    **dict.fromkeys(("event_time", "detected_at", "amount_minor", "source_offset"), LONG),
+)
+
+
+@given(ANY_FACTS, st.integers(0, 2**31 - 1))
+def test_an_alert_has_the_bytes_of_fastavro(facts, schema_id):
+    record = {name: getattr(facts, name) for name in AlertFacts.__slots__}
+    record["rule_hits"] = [dataclasses.asdict(hit) for hit in facts.rule_hits]
+    record["attributions"] = [each._asdict() for each in facts.attributions]
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, alert_schema(), record, strict=True)
+    assert encode_alert(facts, schema_id) == frame(schema_id, out.getvalue())
 
 
 def test_an_alert_without_a_score_says_null():
@@ -90,6 +122,11 @@ def test_the_id_of_an_alert_never_changes():
     # A literal: were the namespace or the name to change, consumers that deduplicate would see every alert anew.
     assert alert_id("topic-id", 0, 1) == "10c898c5-d919-5993-9199-6e8a8757e9ab"
     assert uuid.UUID(FACTS.alert_id).version == 5
+
+
+@given(st.text(max_size=30), st.integers(0, 2**31), st.integers(0, 2**63 - 1))
+def test_the_id_of_an_alert_is_a_uuid_of_version_5(topic_id, partition, offset):
+    assert alert_id(topic_id, partition, offset) == str(uuid.uuid5(ALERT_NAMESPACE, f"{topic_id}/{partition}/{offset}"))
 
 
 def test_each_source_record_has_an_alert_id_of_its_own():

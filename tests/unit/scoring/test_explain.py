@@ -66,6 +66,14 @@ def test_a_short_time_since_the_last_event_is_a_reason_and_a_long_one_is_not():
     assert slow.reasons == (COMBINATION,)
 
 
+def test_a_row_is_explained_the_same_whatever_rows_are_beside_it(model, catalogue_rows):
+    rows = catalogue_rows[:50]
+    for row, beside in zip(rows, explain(model, rows), strict=True):
+        (alone,) = explain(model, row[None])
+        assert alone[1:] == beside[1:]
+        assert alone.contributions.tobytes() == beside.contributions.tobytes()
+
+
 def test_no_rows_need_no_explanation(model):
     assert explain(model, np.zeros((0, len(CATALOGUE)))) == []
 
