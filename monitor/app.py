@@ -229,7 +229,6 @@ def _faust_app(settings: Settings, source: TopicFacts) -> MonitorApp:
         PartitionAssignor=Assignor,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=settings.fetch_max_bytes,
-        broker_max_poll_records=min(settings.max_chunk_records, settings.max_run_records),
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_s,
         # Faust does not fetch without partitions, nor while state is loaded: a stand-by would leave the group, and never come

@@ -59,7 +59,7 @@ class ChunkQueue:
 
     def _count(self, event: Event, sign: int) -> None:
         self.records += sign * len(event.value.records)
-        self._bytes += sign * event.value.bytes
+        self._bytes += sign * event.value.records.bytes
         if self.records < self._max_records and self._bytes < self._max_bytes:
             self.room.set()
         else:

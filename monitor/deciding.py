@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from types import MappingProxyType
+
+import numpy as np
 
 from monitor import __version__
 from monitor.clock import Clock
@@ -18,9 +19,9 @@ from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.state import layout
 from monitor.state.layout import DAY_MS
-from monitor.wire.framing import HEADER_BYTES
+from monitor.wire.decode import NO_ID, schema_ids
 from monitor.wire.hashing import HashKey
-from monitor.wire.records import RawRecord
+from monitor.wire.records import Records
 from monitor.wire.schema_cache import ReaderCache
 from monitor.wire.schema_registry import OnBreaker
 from monitor.wire.schema_source import SchemaSource, open_source
@@ -68,11 +69,11 @@ class DecidingContext:
             versions=self.versions,
         )
 
-    def for_records(self, records: Sequence[RawRecord]) -> Context:
+    def for_records(self, records: Records) -> Context:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""
         return replace(self.context, readers=self._cache.resolve(_schema_ids(records)))
 
-    async def for_run(self, records: Sequence[RawRecord], executor: Executor) -> Context:
+    async def for_run(self, records: Records, executor: Executor) -> Context:
         """The same, for an event loop: what must be asked is asked in a thread of `executor`."""
         ids = _schema_ids(records)
         if not self._cache.knows(ids):
@@ -80,12 +81,9 @@ class DecidingContext:
         return replace(self.context, readers=self._cache.readers)
 
 
-def _schema_ids(records: Sequence[RawRecord]) -> set[int]:
+def _schema_ids(records: Records) -> set[int]:
     """The ids in the headers of the records' values; what has no header is the decoder's affair."""
-    heads = {record.value[:HEADER_BYTES] for record in records if record.value}
-    return {
-        int.from_bytes(head[1:], "big", signed=True) for head in heads if len(head) == HEADER_BYTES and head[0] == 0
-    }
+    return set(np.unique(schema_ids(records.values)).tolist()) - {NO_ID}
 
 
 def _load_model(settings: Settings) -> Model | None:

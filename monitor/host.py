@@ -8,7 +8,6 @@ from typing import Any
 from monitor.errors import BrokerError, TopicError
 from monitor.partition import Partition, Surroundings
 from monitor.settings import Settings
-from monitor.wire.records import RawRecord
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,6 @@ class Partitions:
     ) -> None:
         self.source_topic = settings.topic_transactions
         self.changelog_topic = settings.changelog_topic
-        self._max_chunk_records = min(settings.max_chunk_records, settings.max_run_records)
         self._commit_timeout_s = settings.commit_timeout_s
         self._around = around
         self._store = store
@@ -151,22 +149,6 @@ class Partitions:
             log.warning("the source topic is not checked", extra={"error": str(error)})
         else:
             self._doubts = 0
-
-    async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
-        """Records that the transport's client fails on, by librdkafka, without the headers that are to blame; see the transport."""
-        try:
-            records, unreadable = await asyncio.get_running_loop().run_in_executor(
-                self._around.executor, self._around.takeover.records_from, partition, offset, self._max_chunk_records
-            )
-        except Exception as error:
-            raise self.failed(error) from None
-        if not unreadable:
-            return []
-        log.warning(
-            "records with unreadable headers are decided without them",
-            extra={"partition": partition, "from_offset": offset, "records": unreadable},
-        )
-        return records
 
     @property
     def numbers(self) -> list[int]:

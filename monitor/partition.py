@@ -7,7 +7,7 @@ between a decision and the acknowledgement of its commit ends the process: the s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Flag
 from monitor.takeover import Takeover
 from monitor.wire.murmur2 import misplaced
-from monitor.wire.records import RawRecord, Run, size_of
+from monitor.wire.records import Records, Run
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Surroundings:
     """
 
     takeover: Takeover
-    context: Callable[[Sequence[RawRecord]], Awaitable[pipeline.Context]]
+    context: Callable[[Records], Awaitable[pipeline.Context]]
     executor: Executor
     clock: Clock
     metrics: Metrics
@@ -170,38 +170,41 @@ class Partition:
     async def _decide_next(self) -> None:
         events = self._queue.take(self._around.max_run_records)
         self._around.metrics.set_partition(self.number, queue=self._queue.records)
-        fresh: list[RawRecord] = []
+        fresh: list[Records] = []
         replayed, last = 0, self.position.last_offset
         for event in events:
             records, follows = event.value.records, event.value.follows
-            known = sum(record.offset <= last for record in records)
-            if known < len(records):
-                await self._check_gap(last, records[known].offset, records[known - 1].offset if known else follows)
-                fresh.extend(records[known:])
-                last = records[-1].offset
+            new = records.after(last)
+            known = len(records) - len(new)
+            if len(new):
+                before = int(records.offsets[known - 1]) if known else follows
+                await self._check_gap(last, new.first_offset, before)
+                fresh.append(new)
+                last = new.last_offset
             replayed += known
         if replayed:
             self._around.metrics.record_replayed(replayed)
-        for records in self._cut(fresh):
+        for run in self._cut(Records.join(fresh)) if fresh else ():
             if self._stopping:
                 return  # nothing of it is acked: what is not committed will be read again
-            await self._decide_run(records)
+            await self._decide_run(run)
         for event in events:
             event.ack()
         self._around.reach("run_acked")
 
-    def _cut(self, records: list[RawRecord]) -> Iterator[list[RawRecord]]:
-        """The records as runs: within bytes, and one by one where a record is suspected of ending the worker."""
-        alone = sum(record.offset <= self._alone_through for record in records)
-        for record in records[:alone]:
+    def _cut(self, records: Records) -> Iterator[Records]:
+        """The records as runs: within bounds, and one by one where a record is suspected of ending the worker."""
+        rest = records.after(self._alone_through)
+        for row in range(len(records) - len(rest)):
+            offset = int(records.offsets[row])
             log.warning(
                 "a record alone, after %d attempts at one position; if this worker ends now: %s",
                 CAUTIOUS_AFTER,
-                quarantine_command(self.number, record.offset),
-                extra={"partition": self.number, "offset": record.offset},
+                quarantine_command(self.number, offset),
+                extra={"partition": self.number, "offset": offset},
             )
-            yield [record]
-        yield from _within_bytes(records[alone:])
+            yield records[row : row + 1]
+        yield from _within(rest, self._around.max_run_records)
 
     async def _check_gap(self, last: int, first: int, follows: int | None) -> None:
         """A chunk that starts beyond the offset after `last` has lost something, unless the log itself holds nothing in between.
@@ -223,7 +226,7 @@ class Partition:
                 "If retention took the records, they are lost: raise retention.ms, then see docs/exit-codes.md; else restart"
             )
 
-    async def _decide_run(self, records: list[RawRecord]) -> None:
+    async def _decide_run(self, records: Records) -> None:
         around = self._around
         around.health.note_run(self.number)
         context = await around.context(records)
@@ -234,8 +237,8 @@ class Partition:
             decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
         except Exception as error:
             error.add_note(
-                f"deciding {run.topic}[{run.partition}], offsets {records[0].offset} to {run.last_offset}; if restarts end here too: "
-                + quarantine_command(self.number, records[0].offset)
+                f"deciding {run.topic}[{run.partition}], offsets {records.first_offset} to {run.last_offset}; if restarts end here too: "
+                + quarantine_command(self.number, records.first_offset)
             )
             raise
         around.reach("run_decided")
@@ -253,7 +256,7 @@ class Partition:
                 event_times_ms=decided.event_times_ms,
                 scores=decided.scores,
                 alert_outcomes=decided.alert_outcomes,
-                record_times_ms=np.array([records[0].timestamp, records[-1].timestamp], np.int64),
+                record_times_ms=records.timestamps[[0, -1]],
                 detected_at_ms=now_ms,
                 committed_at_ms=around.clock.now_ms(),
                 commit_s=watch.laps[Stage.COMMIT],
@@ -268,9 +271,9 @@ class Partition:
             )
         )
 
-    def _misplaced(self, records: list[RawRecord], flags: NDArray[np.uint16]) -> int:
+    def _misplaced(self, records: Records, flags: NDArray[np.uint16]) -> int:
         new = np.flatnonzero(flags & _FIRST).tolist()
-        return misplaced((records[row].key for row in new), self.number, self._around.partitions)
+        return misplaced(map(records.keys.at, new), self.number, self._around.partitions)
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
@@ -281,14 +284,12 @@ def quarantine_command(partition: int, offset: int) -> str:
     return f"monitor quarantine --partition {partition} --offset {offset}"
 
 
-def _within_bytes(records: list[RawRecord]) -> Iterator[list[RawRecord]]:
-    """The records, cut in front of each that would bring a run beyond `MAX_RUN_BYTES`."""
-    start, total = 0, 0
-    for at, record in enumerate(records):
-        size = size_of(record)
-        total += size
-        if total > MAX_RUN_BYTES and at > start:
-            yield records[start:at]
-            start, total = at, size
-    if records:
-        yield records[start:]
+def _within(records: Records, max_records: int) -> Iterator[Records]:
+    """The records, cut where a run would have more than `max_records`, and in front of each that would bring it beyond `MAX_RUN_BYTES`."""
+    ends, start = np.cumsum(records.sizes), 0
+    while start < len(records):
+        before = int(ends[start - 1]) if start else 0
+        stop = int(np.searchsorted(ends, before + MAX_RUN_BYTES, "right"))
+        stop = min(max(stop, start + 1), start + max_records)
+        yield records[start:stop]
+        start = stop

@@ -118,22 +118,21 @@ def decide_run(
     Nothing a record holds makes this raise: a bad one is dead-lettered with its reason. Raises `StateAheadError` when an account
     has seen an offset that the audit log has not.
     """
-    columns = decode([r.value for r in run.records], context.readers, context.hash_key, context.max_value_bytes)
+    records = run.records
+    columns = decode(records.values, context.readers, context.hash_key, context.max_value_bytes)
     lap(Stage.DECODE)
-    keys = [r.key for r in run.records]
-    admission = admit(columns, keys, context.exchange, context.limits, now_ms)
+    admission = admit(columns, records.keys, context.exchange, context.limits, now_ms)
     lap(Stage.ADMIT)
-    offsets = np.fromiter((r.offset for r in run.records), np.int64, len(run.records))
-    slots = accounts.slots(keys, admission.reason == 0)
-    folded = _fold(accounts, slots, offsets, columns, admission, context, position.watermark_ms)
+    slots = accounts.slots(records.keys.all(), admission.reason == 0)
+    folded = _fold(accounts, slots, records.offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
     scored = folded.disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
     scores = _score(folded.features, scored, context.model)
     lap(Stage.SCORE)
     outcome = _decide(scores, context.model)
-    alerting = np.flatnonzero((outcome != APPROVE) & (offsets >= position.alerts_from_offset))
+    alerting = np.flatnonzero((outcome != APPROVE) & (records.offsets >= position.alerts_from_offset))
     lap(Stage.DECIDE)
-    draft = _Draft(run, columns, folded, offsets, scores, outcome, alerting, slots)
+    draft = _Draft(run, columns, folded, records.offsets, scores, outcome, alerting, slots)
     messages, after, swept = _effects(draft, accounts, position, context, now_ms)
     lap(Stage.EFFECTS)
     return Decided(

@@ -83,13 +83,12 @@ class Settings(BaseModel):
     )
     # bounds
     max_run_records: int = Field(8192, ge=1, le=65_536, description="Most records decided in one transaction.")
-    max_chunk_records: int = Field(
-        2000, ge=1, le=65_536, description="Most records taken from one partition by one fetch."
-    )
     max_queue_records: int = Field(
         20_000, ge=1, description="Records that may wait for a partition before fetching pauses."
     )
-    fetch_max_bytes: int = Field(8 << 20, ge=1024, description="Most bytes one fetch takes from one partition.")
+    fetch_max_bytes: int = Field(
+        1 << 20, ge=1024, description="Most bytes one fetch takes from one partition, as compressed."
+    )
     max_value_bytes: int = Field(1 << 20, ge=1024, description="A larger value is dead-lettered.")
     dlq_max_bytes: int = Field(
         8 << 20,

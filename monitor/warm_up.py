@@ -16,7 +16,7 @@ from monitor.state.accounts import Accounts
 from monitor.wire.decode import Reader, compile_reader
 from monitor.wire.framing import frame
 from monitor.wire.reader import transaction_schema
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 
 SCHEMA_ID = 1
 NOW_MS = 1_767_571_200_000
@@ -35,7 +35,7 @@ def warm_up(context: Context) -> None:
         versions={},
         schema_id=SCHEMA_ID,
     )
-    records = [Record(0, b"account", _transaction()), Record(1, None, b"")]
+    records = Records.of([Record(0, b"account", _transaction()), Record(1, None, b"")])
     run = Run("warm-up", 0, -1, records)
     decide_run(run, Accounts(), position, replace(context, readers=readers), NOW_MS)
     if context.model is not None:

@@ -32,7 +32,7 @@ from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.wire.kafka_config import producer_config
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 from monitor.wire.topics import create_missing
 
 READY_S = 90.0
@@ -230,12 +230,14 @@ def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_record
             alerts_from_offset=0, versions={}, schema_id=1,
         )  # fmt: skip
         for at in range(0, len(records), run_records):
-            run = Run(settings.topic_transactions, partition, position.last_offset, records[at : at + run_records])
+            run = Run(
+                settings.topic_transactions, partition, position.last_offset, Records.of(records[at : at + run_records])
+            )
             context = deciding.for_records(run.records)
             decided = decide_run(run, accounts, position, context, time.time_ns() // 1_000_000)
             position = decided.position
             reference.dispositions.update(decided.dispositions.tolist())
-            offsets = np.array([record.offset for record in run.records])
+            offsets = run.records.offsets
             reference.scores.update(
                 ((partition, int(offset)), float(score)) for offset, score in zip(offsets, decided.scores, strict=True)
             )

@@ -56,7 +56,7 @@ def dead_letter(record: RawRecord, reason: Reason, source_topic: str, partition:
 def dead_letters(run: Run, reasons: NDArray[np.uint8], to: DeadLetterTopic) -> list[Message]:
     """The dead letters of the run's `n` records whose reason (uint8[n], a `Reason`) is not 0, in their order."""
     return [
-        dead_letter(run.records[row], Reason(int(reasons[row])), run.topic, run.partition, to)
+        dead_letter(run.records.record(row), Reason(int(reasons[row])), run.topic, run.partition, to)
         for row in np.flatnonzero(reasons).tolist()
     ]
 

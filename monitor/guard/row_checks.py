@@ -34,6 +34,7 @@ def judge_rows(  # type: ignore[no-untyped-def]
     starts,
     lengths,
     key_data,
+    key_starts,
     key_lengths,
     numerators,
     denominators,
@@ -45,14 +46,12 @@ def judge_rows(  # type: ignore[no-untyped-def]
 ):
     """Fill `reason` (uint8[n]; rows not 0 on entry are passed over), `base_amount` (int64[n]) and `country` (uint16[n]).
 
-    Columns as in `monitor.wire.columns`; `key_data` uint8: all keys joined, `key_lengths` int64[n], 0 for none; rates as in
+    Columns as in `monitor.wire.columns`; keys as in `Spans`; rates as in
     `ExchangeTable`; `most` minor units; `latest` ms.
     """
-    key_start = 0
     for row in range(reason.shape[0]):
-        key_length = key_lengths[row]
         if reason[row] == 0:
-            why = _check_key(data, starts, lengths, row, key_data, key_start, key_length)
+            why = _check_key(data, starts, lengths, row, key_data, key_starts[row], key_lengths[row])
             if why == 0:
                 why = _check_strings(lengths, row)
             value = np.int64(0)
@@ -66,13 +65,12 @@ def judge_rows(  # type: ignore[no-untyped-def]
             if why == 0:
                 base_amount[row] = value
                 country[row] = where
-        key_start += key_length
 
 
 @inlined
 def _check_key(data, starts, lengths, row, key_data, key_start, key_length):  # type: ignore[no-untyped-def]
     """Reasons 40 and 41: the key is there, and is the account_id byte for byte."""
-    if key_length == 0:
+    if key_length <= 0:
         return _MISSING_KEY
     if key_length != lengths[cells.ACCOUNT_ID, row]:
         return _FOREIGN_KEY

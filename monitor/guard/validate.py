@@ -4,7 +4,6 @@ The order is that of the numbers in `monitor.guard.reasons`, decode reasons befo
 of the money checks, to the value in the base currency.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from monitor.guard.row_checks import judge_rows
 from monitor.money.exchange import MAX_AMOUNT_MINOR, ExchangeTable
 from monitor.wire.columns import Columns
+from monitor.wire.records import Spans
 
 _INT64_MAX = 2**63 - 1
 
@@ -42,22 +42,17 @@ class Admission:
         return admitted
 
 
-def admit(
-    columns: Columns, keys: Sequence[bytes | None], exchange: ExchangeTable, limits: Limits, now_ms: int
-) -> Admission:
+def admit(columns: Columns, keys: Spans, exchange: ExchangeTable, limits: Limits, now_ms: int) -> Admission:
     """Judge each of `columns`' n records, whose Kafka keys are `keys`, at wall time `now_ms`. Raises nothing about content."""
     count = len(columns)
     assert len(keys) == count, f"{len(keys)} keys for {count} records"
     reason = columns.reason.copy()
     base_amount = np.zeros(count, np.int64)
     country = np.zeros(count, np.uint16)
-    present = [key or b"" for key in keys]
-    key_data = np.frombuffer(b"".join(present) or b"\0", np.uint8)
-    key_lengths = np.fromiter(map(len, present), np.int64, count)
     latest = min(now_ms + limits.future_skew_ms, _INT64_MAX)
     most = min(limits.max_amount_minor, MAX_AMOUNT_MINOR)
     judge_rows(
-        columns.data, columns.longs, columns.starts, columns.lengths, key_data, key_lengths,
+        columns.data, columns.longs, columns.starts, columns.lengths, keys.data, keys.starts, keys.lengths,
         exchange.numerators, exchange.denominators, most, latest, reason, base_amount, country,
     )  # fmt: skip
     return Admission(reason, base_amount, country)

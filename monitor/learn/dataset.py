@@ -24,6 +24,7 @@ from monitor.state.kernels import fold
 from monitor.state.layout import DAY_MS
 from monitor.wire.decode import compile_reader, decode
 from monitor.wire.hashing import HashKey
+from monitor.wire.records import Spans
 
 SCHEMA_ID = 1
 HASH_KEY = HashKey.parse("00" * 16)
@@ -79,8 +80,8 @@ def replay(batches: Iterable[Batch], exchange: ExchangeTable) -> Dataset:
         for key, value in zip(messages.keys, messages.values, strict=True):
             digest.update(key or b"")
             digest.update(value or b"")
-        columns = decode(messages.values, {SCHEMA_ID: reader}, HASH_KEY, MAX_VALUE_BYTES)
-        admission = admit(columns, messages.keys, exchange, LIMITS, int(batch.arrival_time.max(initial=0)))
+        columns = decode(Spans.of(messages.values), {SCHEMA_ID: reader}, HASH_KEY, MAX_VALUE_BYTES)
+        admission = admit(columns, Spans.of(messages.keys), exchange, LIMITS, int(batch.arrival_time.max(initial=0)))
         key_hash, content = identity(columns)
         slots = accounts.slots(messages.keys, admission.reason == 0)
         folded = fold(

@@ -20,7 +20,7 @@ from monitor.settings import Settings
 from monitor.state.forgetting import remembered
 from monitor.state.layout import DAY_MS
 from monitor.wire.log import Log
-from monitor.wire.records import Record
+from monitor.wire.records import Record, Records
 
 POLL_S = 0.5
 """Between two looks at an audit log that is waited for."""
@@ -92,16 +92,15 @@ class Checker:
     def _input(self, log: Audited, reference: Reference | None) -> tuple[np.ndarray, dict[int, bytes]]:
         """Offsets of all transactions, and the digests of the rejected ones; what is audited goes through the reference."""
         settings, seen = self._settings, []
-        rejected, digests = set(log.rejected["offset"].tolist()), dict[int, bytes]()
+        rejected, digests = log.rejected["offset"], dict[int, bytes]()
         for batch in topics.read(settings, settings.topic_transactions, log.partition, max(log.start, 0)):
             # Headers are left out: they decide nothing, and those of one record in a million are no text.
-            records = [Record(m.offset(), m.key(), m.value(), m.timestamp()[1]) for m in batch]
-            seen.append(np.fromiter((record.offset for record in records), np.int64, len(records)))
-            decided = [record for record in records if record.offset <= log.last_offset]
-            for record in decided:
-                if record.offset in rejected:
-                    digests[record.offset] = sha256(record.value or b"").digest()
-            if reference is not None and decided:
+            records = Records.of([Record(m.offset(), m.key(), m.value(), m.timestamp()[1]) for m in batch])
+            seen.append(records.offsets)
+            decided = records[records.offsets <= log.last_offset]
+            for row in np.flatnonzero(np.isin(decided.offsets, rejected)).tolist():
+                digests[int(decided.offsets[row])] = sha256(decided.values.at(row) or b"").digest()
+            if reference is not None and len(decided):
                 reference.add(decided)
         return np.concatenate(seen) if seen else np.zeros(0, np.int64), digests
 

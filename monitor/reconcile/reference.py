@@ -1,8 +1,7 @@
 """The reference: the input of one partition decided anew, in one uninterrupted pass through the pure pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from monitor.reconcile.findings import Findings
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.forgetting import remembered
-from monitor.wire.records import RawRecord, Run
+from monitor.wire.records import Records, Run
 
 ON_TRUST = (Reason.EVENT_TIME_IN_FUTURE, Reason.SCHEMA_UNAVAILABLE, Reason.UNKNOWN_SCHEMA, Reason.QUARANTINED)
 """Reasons that depended on the hour: on a clock, a registry, a person. The audit's word is taken for them; no state is touched."""
@@ -45,7 +44,7 @@ class Reference:
         )  # fmt: skip
         self._scores_too = self._same_model()
 
-    def add(self, records: Sequence[RawRecord]) -> None:
+    def add(self, records: Records) -> None:
         """Transactions of the partition in offset order, all of them audited."""
         if not self._sorted.size:
             return
@@ -57,8 +56,8 @@ class Reference:
         )
         self._found.counts["on_trust"] += int(trusted.sum())
         chosen = there & ~trusted
-        kept, at = list(compress(records, chosen)), rows[chosen]
-        if kept:
+        kept, at = records[chosen], rows[chosen]
+        if len(kept):
             run = Run(self._topic, self._audited.partition, self._position.last_offset, kept)
             context = replace(self._deciding.for_records(kept), versions={})
             decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
@@ -73,9 +72,9 @@ class Reference:
             dict(zip(keys, self._accounts.values(slots), strict=True)), self._audited.watermark_ms, idle_ttl_ms
         )
 
-    def _rows(self, records: Sequence[RawRecord]) -> np.ndarray:
+    def _rows(self, records: Records) -> np.ndarray:
         """The audited decision of each record, -1 for none."""
-        offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
+        offsets = records.offsets
         place = np.searchsorted(self._sorted, offsets)
         there = place < self._sorted.size
         there[there] = self._sorted[place[there]] == offsets[there]
@@ -83,7 +82,7 @@ class Reference:
         rows[there] = self._at[place[there]]
         return rows
 
-    def _compare(self, records: Sequence[RawRecord], decided: Decided, rows: np.ndarray) -> None:
+    def _compare(self, records: Records, decided: Decided, rows: np.ndarray) -> None:
         audited = self._audited.decisions[rows]
         differ = (
             (audited["disposition"] != decided.dispositions)
@@ -96,7 +95,7 @@ class Reference:
             same = (audited["score"].view(np.int64) == scores.view(np.int64)) if scores.size else differ
             differ |= ~same | (audited["outcome"] != decided.outcomes)
         if differ.any():
-            first = records[int(np.flatnonzero(differ)[0])].offset
+            first = int(records.offsets[np.flatnonzero(differ)[0]])
             self._found.report(
                 "decisions_differ",
                 int(differ.sum()),

@@ -1,6 +1,6 @@
 """A run's raw values into columns: framing, one kernel call a schema, and the slow reader for what the kernel cannot read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,32 +15,35 @@ from monitor.wire.framing import HEADER_BYTES
 from monitor.wire.hashing import HashKey, hash_rows
 from monitor.wire.ops import MAX_DEPTH
 from monitor.wire.reader import Reader, compile_reader, transaction_schema
+from monitor.wire.records import Spans
 
 __all__ = ["Reader", "compile_reader", "decode", "schema_ids", "warm_up"]
+
+NO_ID = -1
+"""The schema id of a value without a valid header. A registry's ids are above 0."""
+
+NO_LIMIT = 1 << 62
 
 _EMPTY, _MAGIC, _SHORT = int(Reason.EMPTY_VALUE), int(Reason.WRONG_MAGIC), int(Reason.TRUNCATED_HEADER)
 _OVERSIZED, _UNDECODABLE = int(Reason.OVERSIZED), int(Reason.UNDECODABLE)
 
 
 class _Frames(NamedTuple):
-    """`raw` joins the values; each is `raw[begins - 5 : ends]`, its payload `raw[begins : ends]`."""
+    """Each value is `data[begins - 5 : ends]`, its payload `data[begins : ends]`."""
 
-    raw: bytes
+    data: NDArray[np.uint8]
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     ids: NDArray[np.int32]
     reason: NDArray[np.uint8]
 
 
-def schema_ids(values: Sequence[bytes | None]) -> NDArray[np.int32]:
-    """The schema id of each value, int32[n]; -1 where there is no valid header."""
-    heads = [b"" if value is None else value[:HEADER_BYTES] for value in values]
-    return _frame(heads, HEADER_BYTES).ids
+def schema_ids(values: Spans) -> NDArray[np.int32]:
+    """The schema id of each value, int32[n]; `NO_ID` where there is no valid header."""
+    return _frame(values, NO_LIMIT).ids
 
 
-def decode(
-    values: Sequence[bytes | None], readers: Mapping[int, Reader | Reason], hash_key: HashKey, max_value_bytes: int
-) -> Columns:
+def decode(values: Spans, readers: Mapping[int, Reader | Reason], hash_key: HashKey, max_value_bytes: int) -> Columns:
     """The values as columns, in their order. Never raises on what the values hold: a bad one gets its reason, and cells of 0.
 
     `readers` maps schema ids to their reader, or to the reason why there is none; an absent id is `UNKNOWN_SCHEMA`. Values
@@ -49,7 +52,7 @@ def decode(
     frames = _frame(values, max_value_bytes)
     n = len(values)
     columns = Columns(
-        data=np.frombuffer(frames.raw, np.uint8),
+        data=frames.data,
         longs=np.zeros((len(LONGS), n), np.int64),
         starts=np.zeros((len(STRINGS), n), np.int64),
         lengths=np.zeros((len(STRINGS), n), np.int32),
@@ -79,40 +82,29 @@ def _stacks() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def warm_up() -> None:
     """Compile the kernels, or load them from numba's cache, so that the first run does not wait for it."""
     key = HashKey(np.uint64(1), np.uint64(2))
-    decode([b"\0\0\0\0\1", None], {1: compile_reader(transaction_schema())}, key, HEADER_BYTES)
+    decode(Spans.of([b"\0\0\0\0\1", None]), {1: compile_reader(transaction_schema())}, key, HEADER_BYTES)
     empty = np.zeros((1, 0), np.int64)
     hash_rows(
         np.frombuffer(b"", np.uint8), empty[0], empty, empty.astype(np.int32), empty.astype(np.uint64), key.k0, key.k1
     )
 
 
-def _sizes(values: Sequence[bytes]) -> NDArray[np.int64]:
-    return np.fromiter(map(len, values), np.int64, len(values))
-
-
-def _frame(values: Sequence[bytes | None], max_value_bytes: int) -> _Frames:
+def _frame(values: Spans, max_value_bytes: int) -> _Frames:
     n = len(values)
-    try:
-        sizes = _sizes(values)  # type: ignore[arg-type]
-    except TypeError:  # a tombstone among them
-        values = [value or b"" for value in values]
-        sizes = _sizes(values)  # type: ignore[arg-type]
-    raw = b"".join(values)  # type: ignore[arg-type]
-    ends = np.cumsum(sizes)
-    begins = ends - sizes + HEADER_BYTES
     ids, reason = np.empty(n, np.int32), np.empty(n, np.uint8)
-    _read_headers(np.frombuffer(raw, np.uint8), sizes, begins, max_value_bytes, ids, reason)
-    return _Frames(raw, begins, ends, ids, reason)
+    _read_headers(values.data, values.starts, values.lengths, max_value_bytes, ids, reason)
+    begins, ends = values.starts + HEADER_BYTES, values.starts + values.lengths
+    return _Frames(values.data, begins, ends, ids, reason)
 
 
 @kernel
-def _read_headers(data, sizes, begins, max_value_bytes, ids, reason):  # type: ignore[no-untyped-def]
-    """Fill `ids` int32[n] and `reason` uint8[n] from the headers in front of `begins`; sizes are those of whole values."""
+def _read_headers(data, starts, sizes, max_value_bytes, ids, reason):  # type: ignore[no-untyped-def]
+    """Fill `ids` int32[n] and `reason` uint8[n] from the headers of the values at `starts`, of `sizes`; a size below 0 is a tombstone."""
     for row in range(sizes.shape[0]):
-        at = begins[row] - HEADER_BYTES
-        ids[row] = -1
+        at = starts[row]
+        ids[row] = NO_ID
         reason[row] = 0
-        if sizes[row] == 0:
+        if sizes[row] <= 0:
             reason[row] = _EMPTY
         elif data[at] != 0:
             reason[row] = _MAGIC
@@ -142,10 +134,10 @@ def _read_slowly(
     slow: list[tuple[Fallback, NDArray[np.int64]]], frames: _Frames, columns: Columns, hash_key: HashKey
 ) -> Columns:
     """Fill the rows of the slow readers. Their strings are appended to `data`, since defaults stand in no record."""
-    extra, end = [frames.raw], len(frames.raw)
+    extra, end = [frames.data.tobytes()], len(frames.data)
     for fallback, rows in slow:
         for row in rows:
-            found = fallback.read(frames.raw[frames.begins[row] : frames.ends[row]])
+            found = fallback.read(frames.data[frames.begins[row] : frames.ends[row]].tobytes())
             if found is None:
                 columns.reason[row] = _UNDECODABLE
                 continue

@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from monitor.errors import BrokerError, DamagedLogError, TopicError
+from monitor.wire.damage import damaged_log
 from monitor.wire.log import Tail
 from monitor.wire.records import Record
 from monitor.wire.topics import inspect
@@ -242,7 +243,4 @@ def _failure(message: Any, what: str) -> BrokerError | DamagedLogError:
     error = message.error()
     if error.code() != KafkaError._BAD_MSG:
         return BrokerError(f"{what}: {error}")
-    return DamagedLogError(
-        f"{what}: the batch at offset {message.offset()} is damaged on the broker's disk ({error.str()}): "
-        "restore it from another replica, see docs/exit-codes.md"
-    )
+    return damaged_log(what, message.offset(), error.str())

@@ -5,6 +5,7 @@ that away. Registered as `runs://` under the entry point group `faust.transports
 each because of a trap that loses data or time:
 
 - reads `read_committed`, which Faust does only under its own exactly_once;
+- makes columns of a fetch, and no object a record (`monitor.wire.fetched`);
 - fences and finds the tails of a partition before Faust looks at it (`Host.assigned`), and lets the run in flight end
   before giving it up (`Host.revoked`);
 - recovery is the host's: `highwaters` of the changelog loads the state in bulk, after which Faust has nothing left to replay;
@@ -24,19 +25,19 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 
 from monitor.errors import DamagedLogError
+from monitor.wire.fetched import Columns, choose_columns
 from monitor.wire.reading import Reading
-from monitor.wire.records import RawRecord
+from monitor.wire.records import Records
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one fetch of one partition, in offset order. `follows`: the client read on from this offset, so that the log
-    shows nothing between it and the first record; None when that is not known, as around a seek. `bytes`: of their values.
+    """Records of one fetch of one partition. `follows`: the client read on from this offset, so that the log
+    shows nothing between it and the first record; None when that is not known, as around a seek.
     """
 
-    records: Sequence[RawRecord]
+    records: Records
     follows: int | None
-    bytes: int = 0
 
 
 class Host(Protocol):
@@ -72,13 +73,6 @@ class Host(Protocol):
         """Until a partition has room again, or for so long."""
         ...
 
-    async def read_unreadable(self, partition: int, offset: int) -> Sequence[RawRecord]:
-        """The partition's records from `offset` on, as many as a chunk may hold, by another client than the one that failed on them.
-
-        Empty when no record among them is to blame.
-        """
-        ...
-
     def fetched(self) -> None:
         """A fetch returned, with or without records: the sign of life of the consumer."""
         ...
@@ -105,17 +99,17 @@ class _FoldedRecord:
         "value",
     )
 
-    def __init__(self, tp: TP, records: Sequence[Any], follows: int | None) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, records: Records, follows: int | None) -> None:
         self.topic, self.partition = tp.topic, tp.partition
-        self.offset, self.timestamp, self.timestamp_type = last.offset, last.timestamp, 0
-        size = sum([len(record.value) for record in records if record.value is not None])
-        self.key, self.value, self.headers = None, Chunk(records, follows, size), ()
+        self.offset, self.timestamp, self.timestamp_type = records.last_offset, int(records.timestamps[-1]), 0
+        self.key, self.value, self.headers = None, Chunk(records, follows), ()
         self.checksum, self.serialized_key_size, self.serialized_value_size = None, 0, 0
 
 
 class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
-    """The thread of the aiokafka consumer, which is made read_committed."""
+    """The thread of the aiokafka consumer, which is made read_committed and hands over columns."""
+
+    consumer: Any
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         # The only switch Faust has for the isolation level is `in_transaction`; flipped while the consumer is made,
@@ -129,17 +123,13 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         # Faust's one request timeout is also its limit for a whole recovery; a request that hangs that long hides a dead broker.
         consumer._request_timeout_ms = consumer._client._request_timeout_ms = REQUEST_TIMEOUT_MS
+        choose_columns()
+        consumer._value_deserializer = Columns(self.consumer._host.source_topic)
         return consumer
 
 
 FETCH_MAX_WAIT_MS = 250
 """How long the broker may hold an empty fetch."""
-
-UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
-"""What aiokafka raises for a record that it cannot read, again at each fetch."""
-
-UNREADABLE_AT_MOST = 3
-"""Failures in a row, with nothing in the log to blame, before the worker leaves."""
 
 CROWDED_FETCH_S = 0.02
 """How long a fetch may wait while a partition without room is left out of it: that one must not wait for the others."""
@@ -159,7 +149,6 @@ class Consumer(aiokafka.Consumer):
         self._reading = Reading()
         self._committable: dict[int, int] = {}
         self._group_offsets: dict[TP, int | None] = {}
-        self._unreadable_in_a_row = 0
 
     def _is_folded(self, tp: TP) -> bool:
         return bool(tp.topic == self._host.source_topic)
@@ -178,41 +167,17 @@ class Consumer(aiokafka.Consumer):
         self._reading.mark()
         try:
             fetched = await super()._getmany(active - full, min(timeout, CROWDED_FETCH_S) if full else timeout)
-        except UNREADABLE as error:
-            return await self._read_aside(sorted(tp for tp in active - full if self._is_folded(tp)), error)
+        except (DamagedLogError, CorruptRecordException) as error:
+            raise self._host.failed(_damaged(error)) from None
         self._host.fetched()
-        self._unreadable_in_a_row = 0
-        return {tp: self._fold(tp, records) if self._is_folded(tp) else records for tp, records in fetched.items()}
+        return {tp: self._fold(tp, items) if self._is_folded(tp) else items for tp, items in fetched.items()}
 
-    async def _read_aside(self, partitions: Sequence[TP], error: Exception) -> Mapping[TP, list[Any]]:
-        """What aiokafka cannot make records of, by another client. Whatever it had drained of other partitions is lost: all seek back."""
-        known = [(tp, self._reading.next(tp.partition)) for tp in partitions]
-        starts = [(tp, self._host.next_offset(tp.partition) if at is None else at) for tp, at in known]
-        self._unreadable_in_a_row += 1
-        if self._unreadable_in_a_row > UNREADABLE_AT_MOST:
-            where = ", ".join(f"{tp.topic}[{tp.partition}] at {start}" for tp, start in starts)
-            raise self._host.failed(
-                DamagedLogError(
-                    f"{where}: one of these cannot be read ({type(error).__name__}: {error}), and another client finds nothing wrong: see docs/exit-codes.md"
-                )
-            ) from error
-        found: dict[TP, list[Any]] = {}
-        for tp, start in starts:
-            if start is None:
-                continue  # taken away meanwhile
-            self._reading.mark()
-            records = await self._host.read_unreadable(tp.partition, start)
-            found |= {tp: self._fold(tp, records)} if records else {}
-            await self._seek(tp, records[-1].offset + 1 if records else start)
-        if found:
-            self._unreadable_in_a_row = 0
-        return found
-
-    def _fold(self, tp: TP, records: Sequence[Any]) -> list[Any]:
+    def _fold(self, tp: TP, items: Sequence[Records]) -> list[Any]:
         """One record of all."""
-        if not records:
+        if not items:
             return []
-        return [_FoldedRecord(tp, records, self._reading.advance(tp.partition, records[-1].offset))]
+        records = Records.join(items)
+        return [_FoldedRecord(tp, records, self._reading.advance(tp.partition, records.last_offset))]
 
     async def _seek(self, partition: TP, offset: int) -> None:
         await super()._seek(partition, offset)
@@ -277,6 +242,11 @@ class Consumer(aiokafka.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's stall warnings know records, not chunks; ours are the age of the last fetch and commit."""
+
+
+def _damaged(error: DamagedLogError | CorruptRecordException) -> DamagedLogError:
+    """Aiokafka's own word for it is of topics in an old format."""
+    return error if isinstance(error, DamagedLogError) else DamagedLogError(f"{error}: see docs/exit-codes.md")
 
 
 def _still_ours(offset: int | None, tp: TP) -> int:

@@ -17,6 +17,7 @@ from monitor.wire.decode import decode
 from monitor.wire.framing import frame
 from monitor.wire.hashing import HashKey
 from monitor.wire.reader import Reader
+from monitor.wire.records import Spans
 from monitor.wire.schema_cache import ReaderCache
 from monitor.wire.schema_files import FileSchemas
 from monitor.wire.schema_registry import RegistrySchemas
@@ -100,7 +101,7 @@ def test_records_of_both_schemas_are_read_and_those_of_nobodys_are_told_apart(so
     cache = ReaderCache(source, ManualClock())
 
     readers = cache.resolve({int.from_bytes(value[1:5], "big") for value in values})
-    columns = decode(values, readers, HashKey.parse("00" * 16), 10_000)
+    columns = decode(Spans.of(values), readers, HashKey.parse("00" * 16), 10_000)
 
     assert columns.reason.tolist() == [0, 0, Reason.UNKNOWN_SCHEMA]
     assert columns.longs[1].tolist() == [5, 5, 0]

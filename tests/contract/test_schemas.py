@@ -11,6 +11,7 @@ from monitor.wire.decode import decode
 from monitor.wire.framing import frame
 from monitor.wire.hashing import HashKey
 from monitor.wire.reader import compile_reader
+from monitor.wire.records import Spans
 
 EXAMPLES = 50
 
@@ -59,9 +60,9 @@ def test_the_decoder_reads_the_first_release_as_it_reads_today(published, shippe
         values.append(out.getvalue())
     readers = {1: compile_reader(json.dumps(published)), 2: compile_reader(json.dumps(shipped_schema))}
     key = HashKey.parse("00" * 16)
-    first = decode([frame(1, value) for value in values], readers, key, 1 << 20)
+    first = decode(Spans.of([frame(1, value) for value in values]), readers, key, 1 << 20)
     assert not first.reason.any()
     if published["fields"] == shipped_schema["fields"]:
-        today = decode([frame(2, value) for value in values], readers, key, 1 << 20)
+        today = decode(Spans.of([frame(2, value) for value in values]), readers, key, 1 << 20)
         assert (first.longs == today.longs).all()
         assert (first.hashes == today.hashes).all()

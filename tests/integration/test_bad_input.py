@@ -399,7 +399,7 @@ def test_transactions_that_their_producer_aborted_are_never_decided_and_their_ga
     assert worker.stop() == 0
 
 
-@pytest.mark.parametrize("fetches", [{}, {"fetch_max_bytes": 20_000, "max_chunk_records": 100, "max_run_records": 200}])
+@pytest.mark.parametrize("fetches", [{}, {"fetch_max_bytes": 20_000, "max_run_records": 200}])
 def test_after_a_crash_what_was_decided_before_counts_as_replayed_or_not_at_all(
     install, transactions, wait_until, fetches
 ):

@@ -10,7 +10,7 @@ import httpx
 
 from tests.verdict import reconcile, violations
 
-SMALL_FETCHES = {"fetch_max_bytes": 20_000, "max_chunk_records": 100, "max_run_records": 200}
+SMALL_FETCHES = {"fetch_max_bytes": 20_000, "max_run_records": 200}
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def test_producers_with_newer_schemas_are_read_and_unlike_ones_are_dead_letters_
         reasons[len(messages)] = Reason.UNKNOWN_SCHEMA
         record = payment(n=len(messages))
         messages.append((record["account_id"].encode(), written(SHIPPED, NOBODYS_ID + turn, record)))
-    worker = installation.start(max_chunk_records=7)
+    worker = installation.start(fetch_max_bytes=1_500)
     worker.wait_ready()
     installation.produce(messages)
     installation.wait_decided()

@@ -19,6 +19,7 @@ from monitor.wire.decode import decode
 from monitor.wire.hashing import HashKey
 from monitor.wire.murmur2 import partition_of
 from monitor.wire.reader import compile_reader
+from monitor.wire.records import Spans
 from monitor.wire.schema_source import open_source
 
 SPEC = SimulationSpec(seed=5, transactions=3000)
@@ -55,7 +56,9 @@ def test_the_stream_arrives_whole_in_order_and_ends_now(settings):
     assert len(messages) == SPEC.transactions
     values = [message.value() for message in messages]
     schema_id = source.id_of(f"{settings.topic_transactions}-value", schema_text("transaction"))
-    columns = decode(values, {schema_id: compile_reader(schema_text("transaction"))}, HashKey.parse("00" * 16), 1 << 20)
+    columns = decode(
+        Spans.of(values), {schema_id: compile_reader(schema_text("transaction"))}, HashKey.parse("00" * 16), 1 << 20
+    )
     assert not columns.reason.any()
     assert until_ms - 86_400_000 < columns.longs[EVENT_TIME].max() < until_ms
     expected = Counter()

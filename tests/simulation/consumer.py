@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 
 from monitor.wire import transport
+from tests.simulation import known
 from tests.simulation.broker import Broker
 
 FETCH_S = 0.03
@@ -65,7 +66,7 @@ class _Client(aiokafka.Consumer):
                     del found[tp]
             else:
                 self._at[tp] = records[-1].offset + 1
-        return found
+        return {tp: [known.columns(records)] if self._is_folded(tp) else records for tp, records in found.items()}
 
     def _most(self) -> int | None:
         return None if self._cuts else self._random.choice((3, 50, 100, 100))

@@ -4,7 +4,7 @@ Only functions without state stand here, and whatever they depend on is what the
 are in memory and the position; an audit block by its bytes. One history in `EVERY` looks nothing up, and cuts its runs anywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from monitor.effects import audit
 from monitor.effects.block import Block, read_block
 from monitor.errors import ProtocolError
 from monitor.state.accounts import Accounts
-from monitor.wire.records import Run
+from monitor.wire.records import Records, Run
 
 EVERY = 16
 """One history in so many does all of it itself."""
@@ -28,6 +28,7 @@ Held = tuple[bytes, tuple[tuple[bytes, int], ...], tuple[bytes | None, ...], tup
 
 _stream = -1
 _runs: dict[Any, tuple[pipeline.Decided, Held]] = {}
+_columns: dict[tuple[int, ...], Records] = {}
 _blocks: dict[bytes, Block] = {}
 _proved: set[Block] = set()
 _genesis: dict[Any, tuple[bytes, audit.Position]] = {}
@@ -39,6 +40,7 @@ def are_of(number: int) -> None:
     if number != _stream:
         _stream = number
         _runs.clear()
+        _columns.clear()
         _blocks.clear()
         _proved.clear()
 
@@ -51,11 +53,21 @@ def held(accounts: Accounts) -> Held:
     )  # fmt: skip
 
 
+def columns(entries: Sequence[Any]) -> Records:
+    """The entries of a stream as a fetch hands them over. They live as long as their stream: none has the identity of another."""
+    key = tuple(map(id, entries))
+    found = _columns.get(key)
+    if found is None:
+        found = Records.of(entries)
+        if len(_columns) < MOST_RUNS:
+            _columns[key] = found
+    return found
+
+
 def decide_run(run: Run, accounts: Accounts, position: audit.Position, context: Any, now_ms: int, lap: Any) -> Any:
     """`pipeline.decide_run`, or what it came to before; the accounts are changed all the same."""
     before = held(accounts)
-    # Records live as long as their stream: none has the identity of another.
-    key = (*map(id, run.records), run.after, run.partition, position, before, id(context), now_ms)
+    key = (run.records.offsets.tobytes(), run.after, run.partition, position, before, id(context), now_ms)
     found = _runs.get(key)
     if found is None:
         decided = pipeline.decide_run(run, accounts, position, context, now_ms, lap)

@@ -120,10 +120,10 @@ class EmitsOnReplay(Partition):
 
     async def _decide_next(self) -> None:
         chunk = self._queue._events[0].value
-        known = [record for record in chunk.records if record.offset <= self.position.last_offset]
-        if known:
+        known = chunk.records[chunk.records.offsets <= self.position.last_offset]
+        if len(known):
             around = self._around
-            before = replace(self.position, last_offset=known[0].offset - 1)
+            before = replace(self.position, last_offset=known.first_offset - 1)
             decided = pipeline.decide_run(
                 Run(before.topic, self.number, before.last_offset, known), accounts.Accounts(), before,
                 await around.context(known), around.clock.now_ms(),
@@ -143,8 +143,8 @@ class KeepsStateAfterFailure(Partition):
         except CommitError:
             taken = await self._in_thread(self._around.takeover.take, self.number)
             self.position, self._writer = taken.position, taken.writer
-            left = [record for record in records if record.offset > self.position.last_offset]
-            if left:
+            left = records.after(self.position.last_offset)
+            if len(left):
                 await super()._decide_run(left)
 
 

@@ -25,7 +25,7 @@ from monitor.simulate.stream import generate
 from monitor.state import accounts
 from monitor.state.dispositions import Disposition, Flag
 from monitor.state.forgetting import remembered
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 from tests.simulation.broker import Entry, Transaction
 from tests.simulation.clients import TOPIC_ID
 
@@ -87,13 +87,13 @@ def settings() -> Settings:
 @cache
 def deciding() -> Context:
     """What all runs are decided with. Thresholds are such that about three transactions in a hundred alert."""
-    with_schema = [Record(0, b"", b"\0\0\0\0\1" + b"0")]
+    with_schema = Records.of([Record(0, b"", b"\0\0\0\0\1" + b"0")])
     context = DecidingContext(settings(), ManualClock(END_MS)).for_records(with_schema)
     assert context.model is not None
     context = replace(context, idle_ttl_ms=IDLE_TTL_MS, model=replace(context.model, forest=_few(context.model.forest)))
     assert context.model is not None
     sample = [Record(at, key, value) for at, (key, value) in enumerate(_messages(STREAMS))]
-    trial = decide_run(Run("t", 0, -1, sample), accounts.Accounts(), _genesis(0, context), context, END_MS)
+    trial = decide_run(Run("t", 0, -1, Records.of(sample)), accounts.Accounts(), _genesis(0, context), context, END_MS)
     known = sorted(score for score in trial.scores.tolist() if score == score)
     review, block = (known[int(len(known) * (1 - share))] for share in (ALERT_SHARE, ALERT_SHARE / 4))
     return replace(context, model=replace(context.model, review_threshold=review, block_threshold=block))
@@ -186,7 +186,7 @@ def _decide(partition: int, entries: list[Entry], kinds: dict[str, int]) -> Expe
     context = deciding()
     records = [each for each in entries if not each.is_marker and (not each.transaction or each.transaction.commits)]
     held, position = accounts.Accounts(), _genesis(partition, context)
-    run = Run(settings().topic_transactions, partition, -1, records)
+    run = Run(settings().topic_transactions, partition, -1, Records.of(records))
     decided = decide_run(run, held, position, context, END_MS)
     names, by_topic = context.names, lambda name: [each for each in decided.messages if each.topic == name]
     (block,) = by_topic(names.audit)

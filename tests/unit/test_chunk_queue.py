@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.chunk_queue import ChunkQueue
+from monitor.wire.records import Record, Records
 from monitor.wire.transport import Chunk
 
 
 def event(records, size=0):
-    return SimpleNamespace(value=Chunk([None] * records, None, size))
+    """A chunk of so many records, the first of which has so many bytes."""
+    sizes = [size] + [0] * (records - 1)
+    made = Records.of([Record(at, None, b"x" * each) for at, each in enumerate(sizes)])
+    return SimpleNamespace(value=Chunk(made, None))
 
 
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 20))

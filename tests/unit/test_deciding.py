@@ -14,7 +14,7 @@ from monitor.settings import load_settings
 from monitor.wire.decode import Reader
 from monitor.wire.framing import frame
 from monitor.wire.hashing import HashKey
-from monitor.wire.records import Record
+from monitor.wire.records import Record, Records
 
 
 def deciding(**values) -> DecidingContext:
@@ -86,7 +86,7 @@ def test_a_directory_without_our_schemas_is_an_error(tmp_path):
 
 
 def records(*values):
-    return [Record(offset, b"k", value) for offset, value in enumerate(values)]
+    return Records.of([Record(offset, b"k", value) for offset, value in enumerate(values)])
 
 
 def test_a_run_gets_the_readers_its_records_name_and_unknown_ids_their_reason(shipped_deciding):

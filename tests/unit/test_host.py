@@ -8,6 +8,7 @@ import pytest
 from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.host import Partitions
 from monitor.settings import load_settings
+from monitor.wire.records import Record, Records
 
 
 class Store:
@@ -131,7 +132,7 @@ class Event:
 
     def __init__(self, partition, size=1):
         self.message = SimpleNamespace(partition=partition, generation_id=1)
-        self.value = SimpleNamespace(records=[None] * size, bytes=0)
+        self.value = SimpleNamespace(records=Records.of([Record(at, None, None) for at in range(size)]))
 
 
 async def test_a_partition_with_too_much_waiting_has_no_room_and_the_other_has(host, around):
@@ -184,21 +185,7 @@ async def test_the_source_is_checked_by_the_position_that_was_decided_and_the_id
     await host.stop()
 
 
-async def test_records_are_read_aside_only_where_one_of_them_is_unreadable(host, around):
-    await host.assigned([3], 1)
-    around.takeover.records_from = lambda partition, offset, limit: (["record"], offset)
-    assert await host.read_unreadable(3, 0) == []
-    assert await host.read_unreadable(3, 1) == ["record"]
-
-
-async def test_a_log_that_no_client_can_read_ends_the_process(host, around):
-    await host.assigned([3], 1)
+async def test_a_consumer_that_cannot_go_on_ends_the_process(host, around):
     error = DamagedLogError("transactions[3]: the batch at offset 7 is damaged")
-
-    def records_from(_partition, _offset, _limit):
-        raise error
-
-    around.takeover.records_from = records_from
-    with pytest.raises(DamagedLogError):
-        await host.read_unreadable(3, 0)
+    assert host.failed(error) is error
     assert around.ended == [error]

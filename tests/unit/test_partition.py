@@ -17,14 +17,14 @@ from monitor.effects.block import read_block
 from monitor.errors import CommitError, GapError
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
-from monitor.partition import MAX_RUN_BYTES, Partition, Surroundings
+from monitor.partition import Partition, Surroundings
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.takeover import Taken
-from monitor.wire.records import Record
+from monitor.wire.records import Record, Records
 from monitor.wire.transport import Chunk
 
 SPEC = SimulationSpec(seed=4, transactions=120, accounts=10, scenarios=())
@@ -104,7 +104,7 @@ class Event:
     happened: list[tuple[str, int]]
 
     def ack(self) -> bool:
-        self.happened.append(("acked", self.value.records[-1].offset))
+        self.happened.append(("acked", self.value.records.last_offset))
         return True
 
 
@@ -141,7 +141,7 @@ class Bench:
     def event(self, *offsets: int, follows: int | None = None) -> Event:
         """The transactions of these offsets, as one chunk."""
         records = [replace(self.transactions[at % len(self.transactions)], offset=at) for at in offsets]
-        return Event(Chunk(records, offsets[0] - 1 if follows is None else follows), self.happened)
+        return Event(Chunk(Records.of(records), offsets[0] - 1 if follows is None else follows), self.happened)
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -181,7 +181,7 @@ def transactions():
 @pytest.fixture(scope="module")
 def context(transactions):
     deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
-    return replace(deciding.for_records(transactions), model=None)
+    return replace(deciding.for_records(Records.of(transactions)), model=None)
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ async def test_what_came_while_a_run_was_decided_becomes_one_run(bench):
     assert on.acked == [0, 1, 2, 3, 4, 5]
 
 
-async def test_a_run_holds_no_more_than_it_may_but_at_least_one_chunk(bench):
+async def test_a_run_holds_no_more_than_it_may_and_a_larger_chunk_is_cut(bench):
     on = await bench(max_run_records=5)
     on.writer.hold()
     on.partition.put(on.event(0))
@@ -274,7 +274,7 @@ async def test_a_run_holds_no_more_than_it_may_but_at_least_one_chunk(bench):
         on.partition.put(on.event(*range(first, first + size)))
     on.writer.may_end.set()
     await until(lambda: len(on.acked) == 6)
-    assert [len(run) for run in on.runs] == [1, 5, 1, 9, 1]
+    assert [len(run) for run in on.runs] == [1, 5, 1, 5, 4, 1]
     assert on.decided == list(range(17))
 
 
@@ -298,7 +298,7 @@ async def test_headers_count_among_the_bytes_of_a_run(bench, monkeypatch):
     monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 10_000)
     event = on.event(0, 1, 2)
     large = [replace(record, headers=[("nothing", None), ("x", b"x" * 9_000)]) for record in event.value.records]
-    on.partition.put(replace(event, value=Chunk(large, -1)))
+    on.partition.put(replace(event, value=Chunk(Records.of(large), -1)))
     await until(lambda: on.acked == [2])
     assert on.runs == [[0], [1], [2]]
 
@@ -449,13 +449,14 @@ async def test_there_is_no_room_while_as_many_records_wait_as_may(bench):
     await until(lambda: on.acked == [0, 3, 4])
 
 
-async def test_there_is_no_room_while_as_many_bytes_wait_as_a_run_may_hold(bench):
+async def test_there_is_no_room_while_as_many_bytes_wait_as_a_run_may_hold(bench, monkeypatch):
+    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 400)
     on = await bench(max_queue_records=1_000)
     on.writer.hold()
     on.partition.put(on.event(0))
     await until(lambda: on.writer.begun == 1)
-    event = on.event(1)
-    on.partition.put(replace(event, value=replace(event.value, bytes=MAX_RUN_BYTES)))
+    assert on.partition.room.is_set()
+    on.partition.put(on.event(1, 2, 3, 4))
     assert not on.partition.room.is_set()
     on.writer.may_end.set()
     await asyncio.wait_for(on.partition.room.wait(), PATIENCE_S)

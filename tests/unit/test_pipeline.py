@@ -34,7 +34,7 @@ from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 
 SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
 SPEC_SPAN_MS = SPEC.end_ms - SPEC.start_ms
@@ -63,13 +63,15 @@ def records():
 def unscored(records):
     """The context without a model."""
     deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
-    return replace(deciding.for_records(records), model=None)
+    return replace(deciding.for_records(Records.of(records)), model=None)
 
 
 @pytest.fixture(scope="module")
 def context(records, unscored):
     """With a small forest, fitted to what it will see; about one in thirty alerts."""
-    decided = decide_run(Run("transactions", PARTITION, -1, records), Accounts(), begin(), unscored, SPEC.end_ms)
+    decided = decide_run(
+        Run("transactions", PARTITION, -1, Records.of(records)), Accounts(), begin(), unscored, SPEC.end_ms
+    )
     chosen = decided.features[decided.dispositions == Disposition.SCORED][:, [INDEX[name] for name in FEATURES]]
     fitted = IsolationForest(n_estimators=20, max_samples=64, random_state=1).fit(chosen.astype(np.float32))
     forest = Forest.from_sklearn(fitted)
@@ -88,7 +90,7 @@ class Pass:
         self.begins = position
         while at < len(records):
             chosen = records[at : at + next(turns)]
-            run = Run("transactions", PARTITION, position.last_offset, chosen)
+            run = Run("transactions", PARTITION, position.last_offset, Records.of(chosen))
             decided = decide_run(run, self.accounts, position, context, SPEC.end_ms)
             self.runs.append((run, decided))
             self.messages += decided.messages
@@ -206,7 +208,7 @@ def test_a_run_that_writes_no_record_writes_no_tombstone(records, forgetful, who
     sweeping = replace(forgetful, sweep_at_least=10**6, idle_ttl_ms=1)
     kept = Pass(records[:200], replace(sweeping, sweep_at_least=0), [200])
     rejected = records[int(np.flatnonzero(whole.runs[0][1].reasons)[0])]
-    run = Run("transactions", PARTITION, 199, [replace(rejected, offset=200)])
+    run = Run("transactions", PARTITION, 199, Records.of([replace(rejected, offset=200)]))
     decided = decide_run(run, kept.accounts, kept.position, sweeping, SPEC.end_ms)
     assert [m for m in decided.messages if m.topic == forgetful.names.changelog] == []
     assert decided.position.changelog_tail == kept.position.changelog_tail
@@ -312,7 +314,7 @@ def test_the_watermark_of_a_run_is_its_greatest_scored_event_time(whole):
 
 def test_a_run_that_the_state_has_seen_already_is_refused(records, context):
     accounts, position = Accounts(), begin()
-    run = Run("transactions", PARTITION, -1, records[:50])
+    run = Run("transactions", PARTITION, -1, Records.of(records[:50]))
     decide_run(run, accounts, position, context, SPEC.end_ms)
     with pytest.raises(StateAheadError):
         decide_run(run, accounts, position, context, SPEC.end_ms)
@@ -320,7 +322,14 @@ def test_a_run_that_the_state_has_seen_already_is_refused(records, context):
 
 def test_every_stage_before_the_commit_is_told_once_and_in_order(records, context):
     told = []
-    decide_run(Run("transactions", PARTITION, -1, records[:5]), Accounts(), begin(), context, SPEC.end_ms, told.append)
+    decide_run(
+        Run("transactions", PARTITION, -1, Records.of(records[:5])),
+        Accounts(),
+        begin(),
+        context,
+        SPEC.end_ms,
+        told.append,
+    )
     assert [*told, Stage.COMMIT] == list(Stage)
 
 
@@ -337,7 +346,9 @@ keys = st.one_of(st.none(), st.binary(max_size=200), st.just(b"a"))
 @settings(max_examples=150)
 @given(garbage=st.lists(st.tuples(keys, anything), min_size=1, max_size=12), now_ms=st.integers(0, 2**42))
 def test_no_bytes_of_key_or_value_make_it_raise(garbage, now_ms, context):
-    run = Run("transactions", PARTITION, -1, [Record(at, key, value) for at, (key, value) in enumerate(garbage)])
+    run = Run(
+        "transactions", PARTITION, -1, Records.of([Record(at, key, value) for at, (key, value) in enumerate(garbage)])
+    )
     decided = decide_run(run, Accounts(), begin(), context, now_ms)
     block = read_block(decided.messages[-1].value)
     assert block.records == len(garbage)

@@ -15,7 +15,7 @@ from monitor.state.dispositions import Disposition
 from monitor.warm_up import warm_up
 from monitor.wire.decode import compile_reader
 from monitor.wire.reader import transaction_schema
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 
 
 @pytest.fixture(scope="module")
@@ -37,5 +37,5 @@ def test_its_transaction_goes_all_the_way_and_its_second_record_does_not(context
     )
     records = [Record(0, b"account", module._transaction()), Record(1, None, b"")]
     ready = replace(context, readers={module.SCHEMA_ID: compile_reader(transaction_schema())})
-    decided = decide_run(Run("t", 0, -1, records), Accounts(), position, ready, module.NOW_MS)
+    decided = decide_run(Run("t", 0, -1, Records.of(records)), Accounts(), position, ready, module.NOW_MS)
     assert decided.dispositions.tolist() == [Disposition.SCORED, Disposition.REJECTED]

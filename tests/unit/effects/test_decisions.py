@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.effects import merkle
-from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, entries, leaves, survey_of
+from monitor.effects.decisions import DECISION, MAX_ID_BYTES, Ids, decisions_of, entries, leaves, survey_of
 from monitor.guard.reasons import Reason
 from monitor.wire.columns import STRINGS, TRANSACTION_ID, Columns
 
@@ -25,6 +25,27 @@ def ids_of(texts):
 def test_a_decision_has_the_bytes_that_the_documentation_states():
     decision = np.array((2**40 + 1, 0.5, 1, 2, 50, 4, 6, 255, 300), DECISION)
     assert decision.tobytes() == struct.pack("<qdBBBBBBH", 2**40 + 1, 0.5, 1, 2, 50, 4, 6, 255, 300)
+
+
+BYTE = st.integers(0, 255)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(), BYTE, BYTE, BYTE, st.integers(0, 65535))),
+    BYTE,
+    BYTE,
+    st.integers(-(2**63), 2**63 - 1),
+)
+def test_decisions_are_composed_as_numpy_would_fill_them(rows, degraded, withheld, alerts_from):
+    types = (np.int64, np.float64, np.uint8, np.uint8, np.uint8, np.uint16)
+    columns = [np.array([row[at] for row in rows], dtype) for at, dtype in enumerate(types)]
+    expected = np.zeros(len(rows), DECISION)
+    for name, column in zip(("offset", "score", "disposition", "outcome", "reason"), columns, strict=False):
+        expected[name] = column
+    expected["flags"], expected["degraded"] = columns[5] & 0xFF, degraded
+    expected["suppression"] = np.where((columns[3] != 0) & (columns[0] < alerts_from), withheld, 0)
+    made = decisions_of(*columns, degraded=degraded, withheld=withheld, alerts_from_offset=alerts_from)
+    assert made.tobytes() == expected.tobytes()
 
 
 @given(st.lists(st.one_of(st.none(), st.binary(max_size=MAX_ID_BYTES + 2)), min_size=1, max_size=20))

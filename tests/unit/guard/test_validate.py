@@ -12,6 +12,7 @@ from monitor.guard.row_checks import EARLIEST_EVENT_TIME_MS, MAX_ID_BYTES
 from monitor.guard.validate import Limits, admit
 from monitor.money.exchange import load_exchange, parse_exchange
 from monitor.wire.columns import LONGS, STRINGS, Columns
+from monitor.wire.records import Spans
 
 NOW_MS = 1_790_000_000_000
 LIMITS = Limits(max_amount_minor=10**15, future_skew_ms=300_000)
@@ -64,7 +65,7 @@ def keys_of(rows):
 
 
 def judge(*rows, exchange=EXCHANGE, limits=LIMITS, now_ms=NOW_MS):
-    return admit(columns(*rows), keys_of(rows), exchange, limits, now_ms)
+    return admit(columns(*rows), Spans.of(keys_of(rows)), exchange, limits, now_ms)
 
 
 LONG, LONGEST = b"x" * (MAX_ID_BYTES + 1), b"x" * MAX_ID_BYTES
@@ -167,7 +168,7 @@ def test_a_reason_from_decoding_stays_whatever_else_is_wrong():
 
 def test_the_columns_are_left_as_they_were():
     rows = columns({"amount_minor": -1})
-    admit(rows, [b"a-1"], EXCHANGE, LIMITS, NOW_MS)
+    admit(rows, Spans.of([b"a-1"]), EXCHANGE, LIMITS, NOW_MS)
     assert rows.reason.tolist() == [0]
 
 

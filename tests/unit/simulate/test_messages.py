@@ -19,6 +19,7 @@ from monitor.wire.decode import decode
 from monitor.wire.framing import unframe
 from monitor.wire.hashing import HashKey
 from monitor.wire.reader import compile_reader
+from monitor.wire.records import Spans
 
 SCHEMA_ID = 300
 
@@ -48,8 +49,8 @@ def admission(spec):
     exchange = load_exchange(None)
 
     def judge(keys, values):
-        columns = decode(values, readers, HashKey.parse("00" * 16), 1 << 20)
-        return admit(columns, keys, exchange, Limits(10**15, 300_000), spec.end_ms).reason
+        columns = decode(Spans.of(values), readers, HashKey.parse("00" * 16), 1 << 20)
+        return admit(columns, Spans.of(keys), exchange, Limits(10**15, 300_000), spec.end_ms).reason
 
     return judge
 

@@ -9,6 +9,7 @@ from monitor.guard.reasons import Reason
 from monitor.wire import columns as col
 from monitor.wire.decode import compile_reader, decode
 from monitor.wire.framing import frame
+from monitor.wire.records import Spans
 
 NODE = {
     "type": "record",
@@ -29,7 +30,7 @@ def recursive(evolved):
 def read(recursive, hash_key):
     readers = {1: compile_reader(json.dumps(recursive))}
     assert readers[1].fallback is not None
-    return lambda *values: decode(values, readers, hash_key, LIMIT)
+    return lambda *values: decode(Spans.of(values), readers, hash_key, LIMIT)
 
 
 def test_a_recursive_record_is_read(read, recursive, write):

@@ -23,6 +23,7 @@ from monitor.wire.decode import compile_reader, decode
 from monitor.wire.framing import HEADER_BYTES, frame
 from monitor.wire.hashing import HashKey, hash_bytes
 from monitor.wire.reader import Reader, transaction_schema
+from monitor.wire.records import Spans
 
 KEY = HashKey.parse("000102030405060708090a0b0c0d0e0f")
 OURS = json.loads(transaction_schema())
@@ -237,8 +238,8 @@ def test_what_any_evolved_producer_writes_is_read_as_fastavro_reads_it(writer, r
     reader = compile_reader(json.dumps(writer))
     assert reader.program is not None
 
-    fast = decode(values, {1: reader}, KEY, LIMIT)
-    slow = decode(values, {1: fallback_of(writer)}, KEY, LIMIT)
+    fast = decode(Spans.of(values), {1: reader}, KEY, LIMIT)
+    slow = decode(Spans.of(values), {1: fallback_of(writer)}, KEY, LIMIT)
 
     for row, payload in enumerate(payloads):
         record = by_fastavro(writer, payload)
@@ -254,7 +255,7 @@ def test_a_record_cut_off_anywhere_or_with_bytes_left_over_is_undecodable(writer
     pieces = [whole[:end] for end in range(len(whole))] + [whole + b"\0"]
     reader = compile_reader(json.dumps(writer))
 
-    columns = decode([frame(1, piece) for piece in pieces], {1: reader}, KEY, LIMIT)
+    columns = decode(Spans.of([frame(1, piece) for piece in pieces]), {1: reader}, KEY, LIMIT)
 
     for row, piece in enumerate(pieces):
         record = by_fastavro(
@@ -275,7 +276,7 @@ def test_flipped_bits_end_as_undecodable_or_as_what_fastavro_reads(writer, rando
         altered.append(bytes(payload))
     reader = compile_reader(json.dumps(writer))
 
-    columns = decode([frame(1, payload) for payload in altered], {1: reader}, KEY, LIMIT)
+    columns = decode(Spans.of([frame(1, payload) for payload in altered]), {1: reader}, KEY, LIMIT)
 
     for row, payload in enumerate(altered):
         if columns.reason[row] == 0:
@@ -289,7 +290,7 @@ def test_flipped_bits_end_as_undecodable_or_as_what_fastavro_reads(writer, rando
 @given(st.lists(st.binary(max_size=60), max_size=20))
 def test_random_bytes_never_make_a_string_outside_their_own_record(payloads):
     values = [frame(1, payload) for payload in payloads]
-    columns = decode(values, {1: compile_reader(transaction_schema())}, KEY, LIMIT)
+    columns = decode(Spans.of(values), {1: compile_reader(transaction_schema())}, KEY, LIMIT)
 
     ends = np.cumsum([len(value) for value in values])
     for row in np.flatnonzero(columns.reason == 0):
@@ -333,7 +334,7 @@ def read_one(evolved, type_, field_bytes):
     rest = b"\2t\2a\0\0\6EUR\0\0" + b"\0" * 7  # all null, and no attributes
     reader = compile_reader(json.dumps(writer))
     assert reader.program is not None
-    return Reason(int(decode([frame(1, field_bytes + rest)], {1: reader}, KEY, LIMIT).reason[0]))
+    return Reason(int(decode(Spans.of([frame(1, field_bytes + rest)]), {1: reader}, KEY, LIMIT).reason[0]))
 
 
 @pytest.mark.parametrize(
@@ -395,7 +396,7 @@ def test_a_symbol_we_do_not_know_is_undecodable_and_the_others_are_read(write, e
     writer = evolved(channel={"type": "enum", "name": "Channel", "symbols": ["cheque", "wallet"]})
     values = [write(writer, channel="cheque"), write(writer, channel="wallet")]
 
-    columns = decode(values, {1: compile_reader(json.dumps(writer))}, KEY, LIMIT)
+    columns = decode(Spans.of(values), {1: compile_reader(json.dumps(writer))}, KEY, LIMIT)
 
     assert columns.reason.tolist() == [Reason.UNDECODABLE, 0]
     assert columns.longs[col.CHANNEL, 1] == col.CHANNELS.index("wallet")
@@ -406,6 +407,7 @@ import json, sys
 import numpy as np
 from monitor.wire.avro_kernel import decode_rows
 from monitor.wire.ops import MAX_DEPTH
+from monitor.wire.records import Spans
 from monitor.wire.reader import compile_reader
 
 for schema, payloads in json.load(sys.stdin):

@@ -11,6 +11,7 @@ from monitor.wire.decode import compile_reader, decode, schema_ids, warm_up
 from monitor.wire.framing import frame
 from monitor.wire.hashing import hash_bytes
 from monitor.wire.reader import compile_reader_as, transaction_schema
+from monitor.wire.records import Spans
 
 LIMIT = 10_000
 
@@ -25,7 +26,7 @@ def texts(columns, row):
 
 
 def test_a_transaction_becomes_one_cell_in_each_column(write, readers, hash_key):
-    columns = decode([write()], readers, hash_key, LIMIT)
+    columns = decode(Spans.of([write()]), readers, hash_key, LIMIT)
 
     assert columns.reason.tolist() == [Reason.ADMITTED]
     assert columns.schema_ids.tolist() == [1]
@@ -39,7 +40,7 @@ def test_a_transaction_becomes_one_cell_in_each_column(write, readers, hash_key)
 
 
 def test_the_shapes_and_types_are_those_promised(write, readers, hash_key):
-    columns = decode([write(), None, write()], readers, hash_key, LIMIT)
+    columns = decode(Spans.of([write(), None, write()]), readers, hash_key, LIMIT)
 
     arrays = {name: getattr(columns, name) for name in columns.__dataclass_fields__}
     assert {name: (str(array.dtype), array.shape) for name, array in arrays.items() if name != "data"} == {
@@ -68,7 +69,7 @@ def test_the_shapes_and_types_are_those_promised(write, readers, hash_key):
 def test_a_bad_value_gets_its_reason_and_the_others_are_read(value, reason, schema_id, write, readers, hash_key):
     known = readers | {3: Reason.INCOMPATIBLE_SCHEMA}
 
-    columns = decode([write(account_id="a"), value, write(account_id="b")], known, hash_key, LIMIT)
+    columns = decode(Spans.of([write(account_id="a"), value, write(account_id="b")]), known, hash_key, LIMIT)
 
     assert columns.reason.tolist() == [0, reason, 0]
     assert columns.schema_ids.tolist() == [1, schema_id, 1]
@@ -80,16 +81,16 @@ def test_a_bad_value_gets_its_reason_and_the_others_are_read(value, reason, sche
 def test_a_value_of_just_the_limit_is_read(write, readers, hash_key):
     value = write()
 
-    assert decode([value], readers, hash_key, len(value)).reason[0] == Reason.ADMITTED
-    assert decode([value], readers, hash_key, len(value) - 1).reason[0] == Reason.OVERSIZED
+    assert decode(Spans.of([value]), readers, hash_key, len(value)).reason[0] == Reason.ADMITTED
+    assert decode(Spans.of([value]), readers, hash_key, len(value) - 1).reason[0] == Reason.OVERSIZED
 
 
 def test_nothing_becomes_no_rows(readers, hash_key):
-    assert len(decode([], readers, hash_key, LIMIT)) == 0
+    assert len(decode(Spans.of([]), readers, hash_key, LIMIT)) == 0
 
 
 def test_only_bad_values_become_rows_with_reasons(readers, hash_key):
-    assert decode([None, b""], readers, hash_key, LIMIT).reason.tolist() == [Reason.EMPTY_VALUE] * 2
+    assert decode(Spans.of([None, b""]), readers, hash_key, LIMIT).reason.tolist() == [Reason.EMPTY_VALUE] * 2
 
 
 def test_records_of_several_schemas_keep_their_order(write, evolved, readers, hash_key):
@@ -109,7 +110,7 @@ def test_records_of_several_schemas_keep_their_order(write, evolved, readers, ha
         write(recursive, 3, amount_minor=5, parent=None)[:-1],
     ]
 
-    columns = decode(values, known, hash_key, LIMIT)
+    columns = decode(Spans.of(values), known, hash_key, LIMIT)
 
     assert columns.reason.tolist() == [0, 0, 0, 0, 0, Reason.UNDECODABLE]
     assert columns.longs[col.AMOUNT_MINOR].tolist() == [0, 1, 2, 3, 4, 0]
@@ -126,14 +127,14 @@ def test_a_default_that_is_text_is_filled_in(write, evolved, hash_key):
     writer = evolved(country=None)
     reader = compile_reader_as(json.dumps(writer), json.dumps(ours))
 
-    columns = decode([write(writer)], {1: reader}, hash_key, LIMIT)
+    columns = decode(Spans.of([write(writer)]), {1: reader}, hash_key, LIMIT)
 
     assert columns.text(col.COUNTRY, 0) == "??"
     assert columns.hashes[col.COUNTRY, 0] == hash_bytes(b"??", hash_key)
 
 
 def test_schema_ids_are_read_without_decoding(write):
-    assert schema_ids([write(schema_id=7), None, b"", b"\0\0", b"\1\0\0\0\1x", frame(9, b"")]).tolist() == [
+    assert schema_ids(Spans.of([write(schema_id=7), None, b"", b"\0\0", b"\1\0\0\0\1x", frame(9, b"")])).tolist() == [
         7,
         -1,
         -1,

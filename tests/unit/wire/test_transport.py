@@ -9,6 +9,7 @@ from mode import Service
 
 from monitor.errors import DamagedLogError
 from monitor.wire import transport
+from monitor.wire.records import Records
 
 SOURCE = TP("transactions", 0)
 OTHER = TP("transactions", 1)
@@ -32,7 +33,7 @@ class Thread(Service):
             await self.during_fetch()
         if isinstance(batch, Exception):
             raise batch
-        return batch
+        return {tp: [Records.of(each)] if each and tp.topic == SOURCE.topic else each for tp, each in batch.items()}
 
     def seek(self, partition, offset):
         self.log.append(("seek", partition, offset))
@@ -56,7 +57,6 @@ class Host:
         self.next = 5
         self.last_in_changelog = -1
         self.full: set[int] = set()
-        self.unreadable: dict[int, list[ConsumerRecord]] = {}
 
     async def assigned(self, partitions, generation):
         self.log.append(("host assigned", partitions, generation))
@@ -83,10 +83,6 @@ class Host:
     def failed(self, error):
         self.log.append(("failed", type(error)))
         return error
-
-    async def read_unreadable(self, partition, offset):
-        self.log.append(("read unreadable", partition, offset))
-        return self.unreadable.get(partition, [])
 
 
 class Consumer(transport.Consumer):
@@ -134,7 +130,7 @@ def test_the_transport_is_found_by_its_scheme():
 async def test_a_fetch_becomes_one_record_that_holds_all_of_a_partition(consumer):
     found = await fetch(consumer, {SOURCE: records(3, 4, 8), OTHER: records(1)})
     (chunk,) = found[SOURCE]
-    assert [record.offset for record in chunk.value.records] == [3, 4, 8]
+    assert chunk.value.records.offsets.tolist() == [3, 4, 8]
     assert (chunk.topic, chunk.partition, chunk.offset, chunk.timestamp, chunk.key) == (*SOURCE, 8, 80, None)
     assert [each.offset for each in found[OTHER]] == [1]
     assert consumer._host.log == [("fetched",)]
@@ -275,41 +271,9 @@ async def test_where_no_partition_has_room_nothing_is_fetched_and_room_is_waited
     assert consumer._host.log == [("wait for room", 1.0), ("fetched",)], "and it is a sign of life"
 
 
-async def test_a_partition_that_the_client_cannot_read_is_read_by_another_and_all_seek_back(consumer):
-    """Whatever aiokafka had drained of the other partition when it failed is lost to it."""
-    consumer._thread.batches.append({SOURCE: records(6, 7), OTHER: records(20)})
-    await consumer._getmany({SOURCE, OTHER}, 1.0)
-    consumer._thread.log.clear()
-    consumer._host.unreadable = {0: records(8, 9)}
-    consumer._thread.batches.append(CorruptRecordException("a header"))
-    found = await consumer._getmany({SOURCE, OTHER}, 1.0)
-    assert {tp: [r.offset for r in chunk.value.records] for tp, (chunk,) in found.items()} == {SOURCE: [8, 9]}
-    assert found[SOURCE][0].value.follows == 7
-    assert ("read unreadable", 1, 21) in consumer._host.log
-    assert consumer._thread.log[1:] == [("seek", SOURCE, 10), ("seek", OTHER, 21)]
-
-
-async def test_where_nothing_was_read_yet_reading_aside_begins_at_the_first_undecided_offset(consumer):
-    consumer._thread.batches.append(UnicodeDecodeError("utf-8", b"x", 0, 1, "no text"))
-    assert await consumer._getmany({SOURCE}, 1.0) == {}
-    assert ("read unreadable", 0, 5) in consumer._host.log
-    assert consumer._thread.log[1:] == [("seek", SOURCE, 5)]
-
-
-async def test_a_client_that_fails_again_and_again_with_nothing_to_blame_fails_in_the_end(consumer):
-    for _ in range(transport.UNREADABLE_AT_MOST):
-        consumer._thread.batches.append(CorruptRecordException("the network"))
-        assert await consumer._getmany({SOURCE}, 1.0) == {}
-    consumer._thread.batches.append(CorruptRecordException("the network"))
-    with pytest.raises(DamagedLogError, match=r"transactions\[0\] at 5: .*the network"):
+@pytest.mark.parametrize("error", [DamagedLogError("transactions[0]: damaged"), CorruptRecordException("Invalid CRC")])
+async def test_a_log_that_cannot_be_read_ends_the_process(consumer, error):
+    consumer._thread.batches.append(error)
+    with pytest.raises(DamagedLogError, match=str(error).replace("[", r"\[")):
         await consumer._getmany({SOURCE}, 1.0)
     assert consumer._host.log[-1] == ("failed", DamagedLogError)
-
-
-async def test_one_good_fetch_forgives_failures(consumer):
-    for _ in range(3):
-        for _ in range(transport.UNREADABLE_AT_MOST):
-            consumer._thread.batches.append(CorruptRecordException("the network"))
-            await consumer._getmany({SOURCE}, 1.0)
-        consumer._thread.batches.append({SOURCE: records(7)})
-        await consumer._getmany({SOURCE}, 1.0)
