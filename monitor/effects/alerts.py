@@ -40,13 +40,17 @@ class RuleHit:
 
 
 class Attribution(NamedTuple):
-    """A feature's part in the score; fields as in schemas/alert.avsc."""
+    """A feature's part in the score; fields as in schemas/alert.avsc. Any tuple of the same fields will do."""
 
     feature: str
     value: float
     unit: str
     baseline: float | None
     contribution: float
+
+
+Attributed = tuple[str, float, str, float | None, float]
+"""`Attribution` to whoever does not know that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class AlertFacts:
     feature_set: str
     reasons: tuple[str, ...]
     rule_hits: tuple[RuleHit, ...]
-    attributions: tuple[Attribution, ...]
+    attributions: tuple[Attributed, ...]
     degraded: tuple[str, ...]
     amount_minor: int
     currency: str
@@ -142,17 +146,19 @@ def _rule_hit(hit: RuleHit) -> bytes:
     )
 
 
-def _attribution(each: Attribution) -> bytes:
+def _attribution(each: Attributed) -> bytes:
     feature, value, unit, baseline, contribution = each
-    return b"".join(
-        (
-            same_text(feature),
-            _DOUBLE.pack(value),
-            same_text(unit),
-            _NULL if baseline is None else _PRESENT + _DOUBLE.pack(baseline),
-            _DOUBLE.pack(contribution),
-        )
-    )
+    packed, named, of_unit = _layout(feature, unit, baseline is not None)
+    if baseline is None:
+        return packed.pack(named, value, of_unit, _NULL, contribution)
+    return packed.pack(named, value, of_unit, _PRESENT, baseline, contribution)
+
+
+@lru_cache(4096)
+def _layout(feature: str, unit: str, with_baseline: bool) -> tuple[struct.Struct, bytes, bytes]:
+    """An attribution has the same size whenever it is of the same feature: that layout, and the encoded name and unit."""
+    named, of_unit = text(feature), text(unit)
+    return struct.Struct(f"<{len(named)}sd{len(of_unit)}s1s{'d' if with_baseline else ''}d"), named, of_unit
 
 
 @cache

@@ -37,6 +37,37 @@ MAX_ID_BYTES = 128
 """Longest transaction id kept; a longer one is dead-lettered for it, and found by its offset."""
 
 
+def decisions_of(
+    offsets: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    dispositions: NDArray[np.uint8],
+    outcomes: NDArray[np.uint8],
+    reasons: NDArray[np.uint8],
+    flags: NDArray[np.uint16],
+    *,
+    degraded: int,
+    withheld: int,
+    alerts_from_offset: int,
+) -> NDArray[np.void]:
+    """`DECISION`[n] of `n` records, all arrays of as many. `degraded` is the same for all of them; `withheld` is the suppression of
+    those whose outcome is not approve below `alerts_from_offset`. Of the flags the low 8 bits are kept.
+    """
+    rows = np.empty(3 * len(offsets), np.uint64)
+    _compose(
+        offsets,
+        scores.view(np.uint64),
+        dispositions,
+        outcomes,
+        reasons,
+        flags,
+        degraded,
+        withheld,
+        alerts_from_offset,
+        rows,
+    )
+    return rows.view(DECISION)
+
+
 @dataclass(frozen=True, slots=True)
 class Ids:
     """Transaction ids as spans: `data` uint8[bytes], `starts` int64[n], `lengths` int32[n]; -1 where there is none."""
@@ -124,6 +155,19 @@ def entries(decisions: NDArray[np.void], texts: NDArray[np.uint8]) -> list[bytes
     _interleave(np.ascontiguousarray(decisions).view(np.uint8).reshape(-1, DECISION.itemsize), texts, kept, joined)
     raw = joined.tobytes()
     return [raw[start:end] for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=False)]
+
+
+@kernel
+def _compose(  # type: ignore[no-untyped-def]
+    offsets, scores, dispositions, outcomes, reasons, flags, degraded, withheld, alerts_from_offset, rows
+):
+    """Fill `rows` uint64[3 * n] as `DECISION` lays them out, `id_length` 0; `scores` are bits."""
+    for row in range(offsets.shape[0]):
+        held = withheld if outcomes[row] != 0 and offsets[row] < alerts_from_offset else 0
+        small = np.uint64(dispositions[row]) | np.uint64(outcomes[row]) << np.uint64(8)
+        small |= np.uint64(reasons[row]) << np.uint64(16) | np.uint64(degraded) << np.uint64(24)
+        small |= np.uint64(held) << np.uint64(32) | np.uint64(flags[row] & 0xFF) << np.uint64(40)
+        rows[3 * row], rows[3 * row + 1], rows[3 * row + 2] = np.uint64(offsets[row]), scores[row], small
 
 
 @kernel

@@ -88,7 +88,7 @@ ANY_FACTS = st.builds(  # what is not named is of its type
 def test_an_alert_has_the_bytes_of_fastavro(facts, schema_id):
     record = {name: getattr(facts, name) for name in AlertFacts.__slots__}
     record["rule_hits"] = [dataclasses.asdict(hit) for hit in facts.rule_hits]
-    record["attributions"] = [each._asdict() for each in facts.attributions]
+    record["attributions"] = [Attribution(*each)._asdict() for each in facts.attributions]
     out = io.BytesIO()
     fastavro.schemaless_writer(out, alert_schema(), record, strict=True)
     assert encode_alert(facts, schema_id) == frame(schema_id, out.getvalue())
