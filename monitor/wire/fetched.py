@@ -46,6 +46,7 @@ class ColumnRecords(PartitionRecords):  # type: ignore[misc]
     """
 
     next_fetch_offset: int
+    _records: Any
 
     def _unpack_records(self) -> Iterator[Records]:
         raw, first = self._records.raw, self.next_fetch_offset

@@ -10,6 +10,8 @@ import time
 
 from tests.simulation.campaign import Campaign, campaign
 
+TELL_EVERY_S = 30.0
+
 
 def main() -> int:
     """0 when there was no violation, and every point and fault was met."""
@@ -19,7 +21,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one a core)")
     options = parser.parse_args()
     began = time.monotonic()
-    done = campaign(options.seed, options.histories, options.jobs, _tell)
+    done = campaign(options.seed, options.histories, options.jobs, _Teller(options.histories).tell)
     seconds = time.monotonic() - began
     print("\n".join(done.tally.lines()))
     missing = done.tally.missing()
@@ -30,10 +32,22 @@ def main() -> int:
     return 1 if done.violations or missing else 0
 
 
-def _tell(part: Campaign) -> None:
-    for seed, problems in part.violations.items():
-        for problem in problems:
-            print(f"seed {seed}: {problem}", flush=True)
+class _Teller:
+    """Says each violation at once, and how far it is now and then."""
+
+    def __init__(self, histories: int) -> None:
+        self._histories, self._done, self._violations = histories, 0, 0
+        self._told_s = time.monotonic()
+
+    def tell(self, part: Campaign) -> None:
+        for seed, problems in part.violations.items():
+            for problem in problems:
+                print(f"seed {seed}: {problem}", flush=True)
+        self._done += part.histories
+        self._violations += len(part.violations)
+        if time.monotonic() - self._told_s > TELL_EVERY_S:
+            self._told_s = time.monotonic()
+            print(f"{self._done} of {self._histories} so far, {self._violations} violations", flush=True)
 
 
 if __name__ == "__main__":
