@@ -79,7 +79,8 @@ class Ids:
     @classmethod
     def of(cls, columns: Columns) -> "Ids":
         """Those of a run; a record that could not be decoded has none."""
-        lengths = np.where(columns.reason == 0, columns.lengths[TRANSACTION_ID], -1).astype(np.int32)
+        lengths = columns.lengths[TRANSACTION_ID].copy()
+        lengths[columns.reason != 0] = -1
         return cls(columns.data, columns.starts[TRANSACTION_ID], lengths)
 
 

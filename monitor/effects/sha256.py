@@ -51,22 +51,29 @@ def work_array() -> NDArray[np.uint32]:
 
 @inlined
 def _rotate(word, bits):  # type: ignore[no-untyped-def]
-    return U32((word >> U32(bits)) | (word << U32(32 - bits)))
+    return U32((word >> bits) | (word << (U32(32) - bits)))
 
 
 @inlined
 def _round(a, b, c, d, e, f, g, h, added):  # type: ignore[no-untyped-def]
     """(d, h) after the round; `added` is the word and its constant. The caller turns the eight names instead of moving values."""
-    first = U32(h + U32(_rotate(e, 6) ^ _rotate(e, 11) ^ _rotate(e, 25)) + U32(U32(e & f) ^ U32(U32(~e) & g)) + added)
-    second = U32(U32(_rotate(a, 2) ^ _rotate(a, 13) ^ _rotate(a, 22)) + U32(U32(a & b) ^ U32(a & c) ^ U32(b & c)))
+    first = U32(
+        h
+        + U32(_rotate(e, U32(6)) ^ _rotate(e, U32(11)) ^ _rotate(e, U32(25)))
+        + U32(U32(e & f) ^ U32(U32(~e) & g))
+        + added
+    )
+    second = U32(
+        U32(_rotate(a, U32(2)) ^ _rotate(a, U32(13)) ^ _rotate(a, U32(22))) + U32(U32(a & b) ^ U32(a & c) ^ U32(b & c))
+    )
     return U32(d + first), U32(first + second)
 
 
 @inlined
 def _word(w0, w1, w9, w14):  # type: ignore[no-untyped-def]
     """The word sixteen after `w0`."""
-    low = U32(_rotate(w1, 7) ^ _rotate(w1, 18) ^ U32(w1 >> U32(3)))
-    high = U32(_rotate(w14, 17) ^ _rotate(w14, 19) ^ U32(w14 >> U32(10)))
+    low = U32(_rotate(w1, U32(7)) ^ _rotate(w1, U32(18)) ^ U32(w1 >> U32(3)))
+    high = U32(_rotate(w14, U32(17)) ^ _rotate(w14, U32(19)) ^ U32(w14 >> U32(10)))
     return U32(w0 + low + w9 + high)
 
 
