@@ -22,7 +22,7 @@ from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.stages import Stage
 from monitor.state.accounts import Accounts
-from monitor.wire.records import Record, Run
+from monitor.wire.records import Record, Records, Run
 
 STAGES = (Stage.DECODE, Stage.ADMIT, Stage.FOLD, Stage.SCORE, Stage.DECIDE, Stage.EFFECTS)
 WARM_RUNS = 3  # of each case, not counted: caches, branch predictors, the first growth of the account table
@@ -79,7 +79,7 @@ def _figures(case: Case) -> dict[str, Any]:
     }
 
 
-def _run_by_run(case: Case, log: list[Record], now_ms: int, context: Context) -> Iterator[int]:
+def _run_by_run(case: Case, log: Records, now_ms: int, context: Context) -> Iterator[int]:
     accounts, position = Accounts(), _begin()
     size = case.run_records
     runs = min(case.most_runs + WARM_RUNS, max(len(log) // size, 1))
@@ -114,16 +114,16 @@ def _begin() -> Position:
     return position
 
 
-def _input(records: int, accounts: int, seed: int) -> tuple[list[Record], int]:
+def _input(records: int, accounts: int, seed: int) -> tuple[Records, int]:
     spec = SimulationSpec(seed=seed, transactions=records, accounts=accounts)
     log: list[Record] = []
     for batch in generate(spec):
         messages = transaction_messages(batch, 1)
         log += [Record(len(log) + i, k, v) for i, (k, v) in enumerate(zip(messages.keys, messages.values, strict=True))]
-    return log, spec.end_ms
+    return Records.of(log), spec.end_ms
 
 
-def _context(log: list[Record], now_ms: int) -> Context:
+def _context(log: Records, now_ms: int) -> Context:
     """With the shipped model. Raises `ArtifactError` when there is none: figures without scores would flatter."""
     settings = load_settings(environ={})
     load_model(settings.models_dir)
