@@ -40,6 +40,7 @@ def contributions(
 
     `expected` float64[T, nodes]: path length to expect below each node.
     """
+    rows = np.ascontiguousarray(rows)  # of one layout, whatever numpy made of them: another is compiled anew
     taken, actual = np.zeros(rows.shape), np.zeros(rows.shape[0])
     _contributions(rows, feature, threshold, expected, np.zeros(STEP, np.int32), taken, actual)
     return taken / feature.shape[0], actual / feature.shape[0]
