@@ -19,7 +19,7 @@ from monitor import pipeline
 from monitor.chunk_queue import ChunkQueue, Event
 from monitor.clock import Clock
 from monitor.effects.audit import Position
-from monitor.errors import GapError
+from monitor.errors import FencedError, GapError
 from monitor.failpoints import Reach, pass_by
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
@@ -210,7 +210,8 @@ class Partition:
         """A chunk that starts beyond the offset after `last` has lost something, unless the log itself holds nothing in between.
 
         Honest gaps are transaction markers, aborted records and compaction. Cheap proof: the fetch went on from `last`, and the
-        log still holds the next offset. Else a fresh read from there must start at the very same record.
+        log still holds the next offset. Else a fresh read from there must start at the very same record. To a worker whose
+        partition went to another long ago, what retention took since looks like a loss, and is none.
         """
         if first == last + 1:
             return
@@ -219,6 +220,10 @@ class Partition:
         honest = low <= last + 1
         if honest and follows != last:
             honest = await self._in_thread(takeover.first_from, self.number, last + 1) == first
+        if not honest and not await self._in_thread(takeover.is_last, self.position):
+            raise FencedError(
+                f"{self.position.topic}[{self.number}]: others have decided beyond offset {last}: another worker owns this partition now; this one leaves"
+            )
         self._around.metrics.record_gap_check(honest=honest)
         if not honest:
             raise GapError(

@@ -117,6 +117,11 @@ class Takeover:
         """The first offset that the log of transactions still holds. Raises `BrokerError`."""
         return self.log.watermarks(self.topic, partition)[0]
 
+    def is_last(self, position: Position) -> bool:
+        """Whether the audit log ends with the block before `position`: nobody else has decided since. Raises `BrokerError`."""
+        tail = self.log.tail(self.audit_topic, position.partition)
+        return tail is not None and tail.value is not None and read_block(tail.value).block_hash == position.block_hash
+
     def first_from(self, partition: int, offset: int) -> int | None:
         """The first committed transaction at or after `offset`, by a fresh read; None at the end. Raises `BrokerError`."""
         found = self.log.first_from(self.topic, partition, offset)

@@ -14,7 +14,7 @@ from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.effects.block import read_block
-from monitor.errors import CommitError, GapError
+from monitor.errors import CommitError, FencedError, GapError
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Partition, Surroundings
@@ -71,6 +71,10 @@ class Log:
     loads: int = 0
     tried: int = 1
     tried_at: list = field(default_factory=list)
+    is_ours: bool = True
+
+    def is_last(self, position: object) -> bool:
+        return self.is_ours
 
     def take(self, partition: int) -> Taken:
         if self.position is None:
@@ -382,6 +386,20 @@ async def test_a_gap_before_the_beginning_of_the_log_is_a_loss_however_the_fetch
     await until(lambda: on.fatal)
     assert isinstance(on.fatal[0], GapError)
     assert "the log begins at 4" in str(on.fatal[0])
+
+
+async def test_what_retention_took_from_a_worker_that_lost_its_partition_is_no_loss(bench):
+    """A worker that hung sees records gone that the new owner decided long ago: it leaves like one that is fenced, and nobody is paged."""
+    on = await bench()
+    on.log.begin, on.log.offsets = 4, [4, 5]
+    on.partition.put(on.event(0, 1))
+    await until(lambda: on.acked == [1])
+    on.log.is_ours = False
+    on.partition.put(on.event(4, 5, follows=1))
+    await until(lambda: on.fatal)
+    assert isinstance(on.fatal[0], FencedError)
+    assert on.runs == [[0, 1]]
+    assert on.count("monitor_gap_checks_total", result="loss") == 0
 
 
 async def test_a_hole_between_two_chunks_of_one_run_is_a_loss(bench):

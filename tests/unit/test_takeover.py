@@ -222,3 +222,13 @@ def test_a_topic_that_has_another_id_than_before_was_made_anew():
     assert asked.check_topic(None) == asked.check_topic("") == asked.check_topic("topic-id") == "topic-id"
     with pytest.raises(TopicError, match="It was re-created"):
         asked.check_topic("another")
+
+
+def test_the_audit_log_ends_with_our_block_until_somebody_else_decides():
+    log = Log({AUDIT: audit_tail()})
+    ours = takeover(log).take(0).position
+    assert takeover(log).is_last(ours)
+    log.tails[AUDIT] = audit_tail(start=7)
+    assert not takeover(log).is_last(ours)
+    del log.tails[AUDIT]
+    assert not takeover(log).is_last(ours)
