@@ -105,7 +105,7 @@ class Records:
         keys, values = Spans.of([record.key for record in records]), Spans.of([record.value for record in records])
         shift, further = len(keys.data), len(keys.data) + len(values.data)
         return cls(
-            data=np.concatenate([keys.data, values.data, headers.data]),
+            data=_joined([keys.data, values.data, headers.data]),
             offsets=np.array([record.offset for record in records], np.int64),
             timestamps=np.array([record.timestamp for record in records], np.int64),
             sizes=np.maximum(keys.lengths, 0) + np.maximum(values.lengths, 0) + np.maximum(headers.lengths, 0),
@@ -124,7 +124,7 @@ class Records:
         shifts = np.cumsum([0, *(len(part.data) for part in parts[:-1])])
         pairs = list(zip(parts, shifts.tolist(), strict=True))
         return cls(
-            data=np.concatenate([part.data for part in parts]),
+            data=_joined([part.data for part in parts]),
             offsets=np.concatenate([part.offsets for part in parts]),
             timestamps=np.concatenate([part.timestamps for part in parts]),
             sizes=np.concatenate([part.sizes for part in parts]),
@@ -192,6 +192,13 @@ class Records:
             int(self.timestamps[row]),
             _headers_read(self.data, int(self.headers_at[row])),
         )
+
+
+def _joined(parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Read-only, as the data of a fetch is: a kernel is compiled once more for data that can be written."""
+    data = np.concatenate(parts)
+    data.flags.writeable = False
+    return data
 
 
 def _headers_written(headers: Sequence[Any]) -> bytes | None:

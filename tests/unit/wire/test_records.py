@@ -31,6 +31,9 @@ def test_records_are_those_they_were_made_of_however_they_were_cut_and_joined(ma
     assert list(columns[:at]) == made[:at]
     assert list(Records.join([columns[:at], columns[at:]])) == made
     assert list(Records.join([columns[at:], Records.of(made)])) == made[at:] + made
+    # As a fetch has it: kernels are compiled for data that is never written, and for other data they would be compiled anew.
+    assert not columns.data.flags.writeable
+    assert not Records.join([columns, columns]).data.flags.writeable
     mask = data.draw(st.lists(st.booleans(), min_size=len(made), max_size=len(made)))
     assert list(columns[np.array(mask)]) == [each for each, chosen in zip(made, mask, strict=True) if chosen]
 
