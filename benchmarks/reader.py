@@ -16,11 +16,11 @@ import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
 from monitor.effects.alerts import alert_schema
-from monitor.state.layout import HEADER_BYTES
+from monitor.state.migrations import records_of
 from monitor.wire.framing import unframe
 
-LAST_OFFSET = slice(HEADER_BYTES, HEADER_BYTES + 8)
-"""Of a changelog value: `last_offset` is the record's first field."""
+AT_ONCE = 4096
+"""Account records unpacked together."""
 
 
 def main() -> None:
@@ -45,16 +45,21 @@ def main() -> None:
     consumer.assign(at)
     print("reading", flush=True)
     kinds, places, times = [], [], []
+    changed: list[Any] = []
     while not stopped:
         message = consumer.poll(0.1)
         if message is None or message.error():
             continue
         times.append(time.time())
         kinds.append(int(message.topic() == changelog))
-        places.append(source_of(message) if message.topic() == alerts else changed(message))
-    np.savez(
-        file, kind=np.array(kinds, np.int8), places=np.array(places, np.int64).reshape(-1, 2), times=np.array(times)
-    )
+        if message.topic() == changelog:
+            changed.append((message.key(), message.value()))  # unpacked when all is over, not to fall behind
+            places.append((message.partition(), -1))
+        else:
+            places.append(source_of(message))
+    kind, place = np.array(kinds, np.int8), np.array(places, np.int64).reshape(-1, 2)
+    place[kind == 1, 1] = last_offsets(changed)
+    np.savez(file, kind=kind, places=place, times=np.array(times))
 
 
 def source_of(message: Any) -> tuple[int, int]:
@@ -62,8 +67,13 @@ def source_of(message: Any) -> tuple[int, int]:
     return alert["source_partition"], alert["source_offset"]
 
 
-def changed(message: Any) -> tuple[int, int]:
-    return message.partition(), int.from_bytes(message.value()[LAST_OFFSET], "little", signed=True)
+def last_offsets(changed: list[tuple[bytes, bytes]]) -> list[int]:
+    """Of account records by key, the last transaction that each counts."""
+    offsets: list[int] = []
+    for first in range(0, len(changed), AT_ONCE):
+        keys, values = zip(*changed[first : first + AT_ONCE], strict=True)
+        offsets += records_of(keys, values)["last_offset"].tolist()
+    return offsets
 
 
 if __name__ == "__main__":

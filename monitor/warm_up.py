@@ -37,7 +37,9 @@ def warm_up(context: Context) -> None:
     )
     records = Records.of([Record(0, b"account", _transaction()), Record(1, None, b"")])
     run = Run("warm-up", 0, -1, records)
-    decide_run(run, Accounts(), position, replace(context, readers=readers), NOW_MS)
+    accounts = Accounts()
+    decide_run(run, accounts, position, replace(context, readers=readers), NOW_MS)
+    Accounts().load_many(list(accounts), accounts.values(np.arange(len(accounts))))
     if context.model is not None:
         explain(context.model, np.zeros((1, len(CATALOGUE))))
 

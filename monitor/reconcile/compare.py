@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.effects.alerts import alert_id
+from monitor.errors import LayoutError
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited
 from monitor.reconcile.effects import Written
@@ -93,7 +94,7 @@ def compare_letters(audited: Audited, written: Written, digests: Mapping[int, by
 def compare_state(
     partition: int, state: Mapping[bytes, bytes], reference: Mapping[bytes, bytes], found: Findings
 ) -> None:
-    """Changelog values by account, both without forgotten accounts. Raises `LayoutError`."""
+    """Changelog values by account, both without forgotten accounts; `reference` can be read."""
     found.counts["accounts"] += len(state)
     for account in sorted(reference.keys() | state.keys()):
         if account not in state:
@@ -101,14 +102,20 @@ def compare_state(
         elif account not in reference:
             found.report("state_differs", 1, f"partition {partition}: account {account!r} is in the changelog alone")
         elif state[account] != reference[account]:
-            has, ought = (
-                np.frombuffer(record_bytes(account, each[account]), ACCOUNT)[0] for each in (state, reference)
-            )
-            fields = [name for name in ACCOUNT.names or () if has[name].tobytes() != ought[name].tobytes()]
-            if fields:
-                found.report(
-                    "state_differs", 1, f"partition {partition}: account {account!r} differs in {', '.join(fields[:4])}"
-                )
+            difference = _difference(account, state[account], reference[account])
+            if difference:
+                found.report("state_differs", 1, f"partition {partition}: account {account!r} {difference}")
+
+
+def _difference(account: bytes, has: bytes, ought: bytes) -> str:
+    """How two changelog values of an account differ; "" for one record in two layouts."""
+    expected = np.frombuffer(record_bytes(account, ought), ACCOUNT)[0]
+    try:
+        record = np.frombuffer(record_bytes(account, has), ACCOUNT)[0]
+    except LayoutError as error:
+        return f"cannot be read: {error}"
+    fields = [name for name in ACCOUNT.names or () if record[name].tobytes() != expected[name].tobytes()]
+    return f"differs in {', '.join(fields[:4])}" if fields else ""
 
 
 def _first(offsets: NDArray[np.int64]) -> str:

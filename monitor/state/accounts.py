@@ -7,20 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.state.forgetting import forgotten
-from monitor.state.migrations import CURRENT, Layout, record_bytes
+from monitor.state.migrations import CURRENT, Layout, read_into
+from monitor.state.packing import UNIT, pack
 
 LEAST_GROWTH, MOST_GROWTH = 1024, 4096
 """Slots added at a time: a tenth of what there is, within these bounds. Few at a time, since new slots are zeroed at once
 (9 MB: some ms); moving the others costs next to nothing."""
 
 LOAD_AT_ONCE = 4096
-"""Changelog values joined and copied together while loading: bounds the copy at 9 MB."""
+"""Changelog values joined and unpacked together while loading: bounds the copy at 9 MB."""
 
 SWEEP_AT_LEAST = 64
 """Slots a run looks at for forgotten accounts; a longer run looks at one a record, so that the hand keeps up with what arrives."""
-
-VALUE_BYTES = CURRENT.value_bytes
-"""Of a changelog value."""
 
 _WORD = np.dtype(np.int64)
 
@@ -34,7 +32,6 @@ class Accounts:
     def __init__(self, layout: Layout = CURRENT) -> None:
         self._layout = layout
         self._words_each = layout.record.itemsize // _WORD.itemsize
-        self._header_word = int(np.frombuffer(layout.header, "<i8")[0])
         self._records: NDArray[np.void] = np.zeros(0, layout.record)
         self._slots: dict[bytes, int] = {}
         self._keys: list[bytes | None] = []
@@ -76,12 +73,8 @@ class Accounts:
         return [self._keys[slot] for slot in slots.tolist()]
 
     def values(self, slots: NDArray[np.int64]) -> list[bytes]:
-        """The changelog value, header included, of each record in `slots`."""
-        block = np.empty((len(slots), 1 + self._words_each), _WORD)
-        block[:, 0] = self._header_word
-        block[:, 1:] = self._words()[slots]
-        joined, size = block.tobytes(), self._layout.value_bytes
-        return [joined[at : at + size] for at in range(0, len(joined), size)]
+        """The changelog value of each record in `slots`: header and packed record, equal bytes for equal records."""
+        return pack(self._records.view(UNIT).reshape(-1, self._layout.units), slots, self._layout.header)
 
     def sweep(self, at_most: int, watermark_ms: int, idle_ttl_ms: int, spared: NDArray[np.int64]) -> list[bytes]:
         """Look at the next `at_most` slots and drop the accounts in them that are forgotten, but for the slots `spared`.
@@ -101,15 +94,10 @@ class Accounts:
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """Apply one changelog record; a value of None drops the account. Raises `LayoutError`."""
-        if value is None:
-            self._drop(key)
-            return
-        record = np.frombuffer(record_bytes(key, value, self._layout), _WORD)
-        slot = self._slots.get(key)
-        self._write(self._create([key]) if slot is None else np.array([slot]), record)
+        self.load_many([key], [value])
 
     def load_many(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
-        """Apply changelog records in their order, in bulk. Raises `LayoutError`; what was before it may be applied by then."""
+        """Apply changelog records in their order, in bulk. Raises `LayoutError`; the accounts are of no use then."""
         latest = dict(zip(keys, values, strict=True))
         for key in [key for key, value in latest.items() if value is None]:
             del latest[key]
@@ -119,17 +107,10 @@ class Accounts:
             self._load_part([key for key, _ in part], [value for _, value in part if value is not None])
 
     def _load_part(self, keys: list[bytes], values: list[bytes]) -> None:
-        joined = b"".join(values)
-        if set(map(len, values)) == {self._layout.value_bytes}:
-            block = np.frombuffer(joined, _WORD).reshape(-1, 1 + self._words_each)
-            if (block[:, 0] == self._header_word).all():
-                slots = self._find(keys)
-                unknown = np.flatnonzero(slots < 0)
-                slots[unknown] = self._create([keys[row] for row in unknown.tolist()])
-                self._write(slots, block[:, 1:])
-                return
-        for key, value in zip(keys, values, strict=True):  # an older layout among them, or none at all
-            self.load(key, value)
+        slots = self._find(keys)
+        unknown = np.flatnonzero(slots < 0)
+        slots[unknown] = self._create([keys[row] for row in unknown.tolist()])
+        read_into(self._records, slots, keys, values, self._layout)
 
     def _words(self) -> NDArray[np.int64]:
         """The records as int64[capacity, words]: whole records are copied many times faster than field by field."""

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.state.layout import ACCOUNT, FORGOTTEN_TTLS
-from monitor.state.migrations import record_bytes
+from monitor.errors import LayoutError
+from monitor.state.layout import FORGOTTEN_TTLS
+from monitor.state.migrations import record_bytes, records_of
 
 
 def forgotten(records: NDArray[np.void], watermark_ms: int, idle_ttl_ms: int) -> NDArray[np.bool_]:
@@ -24,9 +25,24 @@ def forgotten(records: NDArray[np.void], watermark_ms: int, idle_ttl_ms: int) ->
 
 
 def remembered(values: Mapping[bytes, bytes], watermark_ms: int, idle_ttl_ms: int) -> dict[bytes, bytes]:
-    """Of changelog values by account id, those that are not forgotten at the watermark. Raises `LayoutError`."""
-    if not values:
-        return {}
-    joined = b"".join(record_bytes(key, value) for key, value in values.items())
-    gone = forgotten(np.frombuffer(joined, ACCOUNT), watermark_ms, idle_ttl_ms)
-    return {key: value for (key, value), lost in zip(values.items(), gone.tolist(), strict=True) if not lost}
+    """Of changelog values by account id, those that are not forgotten at the watermark.
+
+    A value that cannot be read is kept: it is for whoever compares it to say so.
+    """
+    readable = dict(values)
+    try:
+        records = records_of(list(readable), list(readable.values()))
+    except LayoutError:
+        readable = {key: value for key, value in values.items() if _is_readable(key, value)}
+        records = records_of(list(readable), list(readable.values()))
+    gone = forgotten(records, watermark_ms, idle_ttl_ms)
+    lost = {key for key, each in zip(readable, gone.tolist(), strict=True) if each}
+    return {key: value for key, value in values.items() if key not in lost}
+
+
+def _is_readable(key: bytes, value: bytes) -> bool:
+    try:
+        record_bytes(key, value)
+    except LayoutError:
+        return False
+    return True

@@ -1,7 +1,7 @@
-"""The account record: one fixed-size numpy structured value an account, the same bytes in memory and in the changelog.
+"""The account record: one fixed-size numpy structured value an account.
 
-A changelog value is `VERSION` (uint16, little-endian), 6 zero bytes, then the record's bytes. A newer version is refused; an older
-one is migrated. Every number is an integer, or a float64/float32 computed without fast-math, so that a replay is bit-equal.
+A changelog value is a header with `VERSION`, then the record's bytes without their zeros (`packing.py`). A newer version is refused; an
+older one is migrated. Every number is an integer, or a float64/float32 computed without fast-math, so that a replay is bit-equal.
 
 Windows are rings of tiles, one ring a family; the tile of time `t` in a ring of `k` tiles of `size` ms is `t // size`, at place
 `(t // size) % k`. `*_head` is the newest tile's number; places of tiles not in `(head - k, head]` were zeroed when the head
@@ -19,11 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Of the layout; stands in front of every changelog value and in each audit block."""
 
+FIRST_PACKED = 2
+"""The version from which on records stand packed in the changelog; version 1 wrote their bytes as they are."""
+
 HEADER_BYTES = 8
-"""In front of each record in the changelog: the version and zeros, so that the record stays 8-byte aligned."""
+"""In front of each record in the changelog: the version and the record's size, as `migrations.Layout.header` has them."""
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -109,7 +112,7 @@ ACCOUNT = np.dtype(
         ("spare", "u1", (3,)),  # zero; keeps the size a multiple of 8
     ]
 )
-"""Version 1."""
+"""Versions 1 and 2: they differ in the changelog alone."""
 
 assert ACCOUNT.itemsize % 8 == 0, f"the account record must stay a multiple of 8 bytes: {ACCOUNT.itemsize}"
 

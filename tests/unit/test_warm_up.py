@@ -46,6 +46,7 @@ def test_its_transaction_goes_all_the_way_and_its_second_record_does_not(context
 RUNS_AFTER_WARM_UP = """
 import sys
 from dataclasses import replace
+import numpy as np
 from numba.core.dispatcher import Dispatcher
 from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
@@ -82,6 +83,7 @@ for size in (1, 2, 7, 100, 2000):
     decided = decide_run(run, accounts, position, context, spec.end_ms)
     position, first, alerts = decided.position, first + size, alerts + len(decided.alert_outcomes)
 assert alerts > 20, alerts
+Accounts().load_many(list(accounts), accounts.values(np.arange(len(accounts))))  # as a takeover does
 print(sorted(set(compiled()) - before))
 """
 

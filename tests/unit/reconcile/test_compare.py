@@ -16,6 +16,7 @@ from monitor.reconcile.findings import DEFECTS, Findings
 from monitor.state.dispositions import Disposition
 from monitor.state.layout import ACCOUNT, FRESH
 from monitor.state.migrations import HEADER
+from monitor.state.packing import UNIT, pack
 
 OFFSETS = np.array([10, 11, 13])
 VALUE = b"rejected"
@@ -112,20 +113,44 @@ def test_a_dead_letter_is_due_once_with_its_reason_and_bytes(letters, expected):
     assert defects(found) == expected
 
 
-def account(**fields):
-    record = FRESH.copy()
+def record(**fields):
+    made = FRESH.copy()
     for name, value in fields.items():
-        record[name] = value
-    return HEADER + record.tobytes()
+        made[name] = value
+    return made
+
+
+def value(made):
+    return pack(made.view(UNIT).reshape(1, -1), np.zeros(1, np.int64), HEADER)[0]
+
+
+def account(**fields):
+    return value(record(**fields))
 
 
 @pytest.mark.parametrize("field", [name for name in ACCOUNT.names if name != "spare"])
 def test_whatever_differs_in_an_account_is_named(field):
-    found, changed = Findings(), bytearray(account(events=1))
-    changed[len(HEADER) + ACCOUNT.fields[field][1]] ^= 1
-    compare_state(1, {b"a": bytes(changed), b"b": account()}, {b"a": account(events=1), b"b": account()}, found)
+    found, changed = Findings(), record(events=1)
+    changed.view(np.uint8)[ACCOUNT.fields[field][1]] ^= 1
+    compare_state(1, {b"a": value(changed), b"b": account()}, {b"a": account(events=1), b"b": account()}, found)
     assert defects(found) == {"state_differs": 1}
     assert found.words == [f"state_differs: partition 1: account b'a' differs in {field}"]
+
+
+def test_the_same_record_in_an_older_layout_is_no_difference():
+    found = Findings()
+    compare_state(1, {b"a": b"\1".ljust(8, b"\0") + record(events=1).tobytes()}, {b"a": account(events=1)}, found)
+    assert defects(found) == {}
+
+
+@pytest.mark.parametrize("damaged", [b"", account()[:-1], b"another program's"])
+def test_an_account_that_cannot_be_read_is_a_difference_and_the_others_are_compared(damaged):
+    found = Findings()
+    both = {b"a": account(events=1), b"b": account(events=2)}
+    compare_state(1, {**both, b"a": damaged}, {**both, b"b": account()}, found)
+    assert defects(found) == {"state_differs": 2}
+    assert "account b'a' cannot be read: " in found.words[0]
+    assert found.words[1].endswith("account b'b' differs in events")
 
 
 def test_an_account_on_one_side_alone_is_a_difference():

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import LayoutError
-from monitor.state.accounts import LEAST_GROWTH, VALUE_BYTES, Accounts
-from monitor.state.layout import ACCOUNT, FRESH, HEADER_BYTES, VERSION
+from monitor.state.accounts import LEAST_GROWTH, LOAD_AT_ONCE, Accounts
+from monitor.state.layout import FRESH, VERSION
+from monitor.state.migrations import HEADER, records_of
+from monitor.state.packing import UNIT, pack
 
 BYTES_AN_ACCOUNT = 2560
 
@@ -22,7 +24,14 @@ def value_of(last_offset):
     """A changelog value whose record is told apart by its watermark."""
     record = FRESH.copy()
     record["last_offset"] = last_offset
-    return VERSION.to_bytes(2, "little") + bytes(6) + record.tobytes()
+    return pack(record.view(UNIT).reshape(1, -1), np.zeros(1, np.int64), HEADER)[0]
+
+
+def value_of_version_1(last_offset):
+    """The same record as a program of layout 1 wrote it."""
+    record = FRESH.copy()
+    record["last_offset"] = last_offset
+    return b"\1".ljust(8, b"\0") + record.tobytes()
 
 
 def contents(accounts):
@@ -80,15 +89,15 @@ def test_spare_slots_and_the_index_keep_within_the_memory_an_account_may_cost():
     assert 0 < worst <= BYTES_AN_ACCOUNT
 
 
-def test_a_value_is_the_header_then_the_record():
+def test_a_value_is_the_header_then_the_packed_record():
     accounts = Accounts()
     slots = slots_of(accounts, b"a", b"b", b"c")
     accounts.records["events"][slots] = [1, 2, 3]
-    values = accounts.values(slots[[2, 0]])
-    assert [type(value) for value in values] == [bytes, bytes]
-    assert all(value[:HEADER_BYTES] == b"\x01" + bytes(7) and len(value) == VALUE_BYTES for value in values)
-    assert [int(np.frombuffer(value[HEADER_BYTES:], ACCOUNT)["events"][0]) for value in values] == [3, 1]
-    assert accounts.keys_of(slots[[2, 0]]) == [b"c", b"a"]
+    values, keys = accounts.values(slots[[2, 0]]), accounts.keys_of(slots[[2, 0]])
+    assert keys == [b"c", b"a"]
+    assert values == pack(accounts.records.view(UNIT).reshape(len(accounts.records), -1), np.array([2, 0]), HEADER)
+    assert all(value.startswith(HEADER) for value in values)
+    assert records_of(keys, values)["events"].tolist() == [3, 1]
     assert accounts.values(slots[:0]) == []
 
 
@@ -108,6 +117,15 @@ def test_loading_in_bulk_equals_loading_one_by_one(earlier, later):
         assert contents(in_bulk) == contents(one_by_one)
 
 
+@given(changelogs, st.randoms())
+def test_values_of_the_version_before_lie_among_those_of_today(changelog, random):
+    both, today = Accounts(), Accounts()
+    for accounts, writers in ((both, [value_of, value_of_version_1]), (today, [value_of])):
+        values = [None if offset is None else random.choice(writers)(offset) for _, offset in changelog]
+        accounts.load_many([key for key, _ in changelog], values)
+    assert contents(both) == contents(today)
+
+
 @given(changelogs)
 def test_what_values_writes_load_reads_bit_for_bit(changelog):
     written, read = Accounts(), Accounts()
@@ -119,9 +137,10 @@ def test_what_values_writes_load_reads_bit_for_bit(changelog):
 
 def test_more_accounts_than_are_copied_at_once_are_all_loaded():
     accounts = Accounts()
-    keys = [b"%d" % i for i in range(10_000)]
-    accounts.load_many(keys, [value_of(i) for i in range(10_000)])
-    assert [int(accounts.record(key)["last_offset"]) for key in keys] == list(range(10_000))
+    count = 2 * LOAD_AT_ONCE + 1
+    keys = [b"%d" % i for i in range(count)]
+    accounts.load_many(keys, [value_of(i) for i in range(count)])
+    assert [int(accounts.record(key)["last_offset"]) for key in keys] == list(range(count))
 
 
 def test_a_slot_that_was_given_back_starts_fresh_with_its_next_account():

@@ -40,6 +40,12 @@ def test_nothing_with_an_event_is_forgotten_before_the_first_watermark():
     assert remembered({}, 0, TTL) == {}
 
 
+def test_a_value_that_cannot_be_read_is_kept_and_spoils_nothing_for_the_others():
+    values = values_of(accounts_with([800, 799]))
+    unreadable = {b"cut": values[b"1"][:-1], b"empty": b""}
+    assert remembered(values | unreadable, 1000, TTL) == {b"0": values[b"0"]} | unreadable
+
+
 @given(st.lists(st.none() | st.integers(0, 2000), max_size=30), st.integers(1, 9), st.integers(0, 2000))
 def test_a_hand_that_goes_round_drops_all_that_are_forgotten_and_no_others(times, at_most, watermark):
     accounts = accounts_with(times)

@@ -9,22 +9,75 @@ import pytest
 from monitor.errors import LayoutError
 from monitor.state.accounts import Accounts
 from monitor.state.layout import ACCOUNT, FRESH, VERSION
-from monitor.state.migrations import HEADER, MIGRATIONS, Layout, record_bytes
+from monitor.state.migrations import CURRENT, HEADER, MIGRATIONS, Layout, record_bytes, records_of
+from monitor.state.packing import UNIT, pack
 
 FROZEN = Path(__file__).parents[2] / "fixtures" / "layout"
 
 
-def test_a_value_of_this_version_is_its_record():
-    assert record_bytes(b"a", HEADER + FRESH.tobytes()) == FRESH.tobytes()
+OLDEST = b"\1".ljust(8, b"\0")
+"""The header of layout 1, whose records stood as they are behind it."""
+
+
+def packed(record, header=HEADER):
+    """The value of a record of today's layout (ACCOUNT[1])."""
+    return pack(record.view(UNIT).reshape(1, -1), np.zeros(1, np.int64), header)[0]
+
+
+def test_a_value_is_read_as_the_record_that_was_packed_or_written_as_it_was():
+    assert record_bytes(b"a", packed(FRESH)) == FRESH.tobytes()
+    assert record_bytes(b"a", OLDEST + FRESH.tobytes()) == FRESH.tobytes()
+
+
+def test_records_of_several_versions_are_read_in_bulk():
+    other = FRESH.copy()
+    other["events"] = 9
+    values = [packed(FRESH), OLDEST + other.tobytes(), packed(other)]
+    assert records_of([b"a", b"b", b"c"], values)["events"].tolist() == [0, 9, 9]
+    assert records_of([], []).size == 0
+
+
+def test_the_header_names_version_and_size():
+    assert (VERSION, ACCOUNT.itemsize) == (2, 2152)
+    assert list(HEADER) == [2, 0, 2152 // 8 % 256, 2152 // 8 // 256, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("cut", [1, 8, ACCOUNT.itemsize])
-def test_a_cut_record_is_refused_with_both_lengths(cut):
+def test_a_cut_record_of_layout_1_is_refused_with_both_lengths(cut):
     with pytest.raises(LayoutError, match=rf"'a': {ACCOUNT.itemsize - cut} bytes.*has {ACCOUNT.itemsize}"):
-        record_bytes(b"a", (HEADER + FRESH.tobytes())[:-cut])
+        record_bytes(b"a", (OLDEST + FRESH.tobytes())[:-cut])
 
 
-@pytest.mark.parametrize("value", [b"", b"\x01", b"\x01\x00\x00", b'{"json": 1}' + bytes(3000)])
+@pytest.mark.parametrize(
+    "value",
+    [packed(FRESH)[:-1], packed(FRESH) + b"\0", HEADER, HEADER + FRESH.tobytes(), HEADER + bytes(16) + b"\x80"],
+)
+def test_bytes_that_are_no_packing_are_refused(value):
+    with pytest.raises(LayoutError, match=rf"'a': the {len(value)} bytes are no packed record of layout version 2"):
+        record_bytes(b"a", value)
+    with pytest.raises(LayoutError, match="'a': the"):
+        Accounts().load_many([b"b", b"a"], [packed(FRESH), value])
+
+
+def test_a_packed_record_of_another_size_is_refused_with_both_lengths():
+    short = bytearray(HEADER)
+    short[2] -= 1
+    value = pack(FRESH.view(UNIT)[None, :-2].copy(), np.zeros(1, np.int64), bytes(short))[0]
+    with pytest.raises(LayoutError, match=f"{ACCOUNT.itemsize - 8} bytes.*has {ACCOUNT.itemsize}"):
+        record_bytes(b"a", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\x01",
+        b"\x01\x00\x00",
+        b'{"json": 1}' + bytes(3000),
+        OLDEST[:2] + packed(FRESH)[2:],
+        b"\2" + OLDEST[1:] + FRESH.tobytes(),
+    ],
+)
 def test_bytes_of_another_program_are_refused(value):
     with pytest.raises(LayoutError, match="check that app_id"):
         record_bytes(b"a", value)
@@ -39,15 +92,36 @@ def test_every_version_before_this_one_has_a_migration():
     assert sorted(MIGRATIONS) == list(range(1, VERSION))
 
 
-def test_records_that_layout_1_wrote_are_read_for_ever():
+def frozen(version):
+    """The values of a frozen file by account: each behind its length, uint32, but for version 1, whose values are equally long."""
+    content, wanted = (FROZEN / f"v{version}.bin").read_bytes(), json.loads((FROZEN / f"v{version}.json").read_text())
+    values, at = [], 0
+    while at < len(content):
+        size = len(content) // len(wanted)
+        if version > 1:
+            size, at = int.from_bytes(content[at : at + 4], "little"), at + 4
+        values.append(content[at : at + size])
+        at += size
+    return dict(zip(wanted, values, strict=True)), wanted
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_records_that_older_layouts_wrote_are_read_for_ever(version):
     """The files never change; a later layout compares the fields it kept."""
-    values, wanted = (FROZEN / "v1.bin").read_bytes(), json.loads((FROZEN / "v1.json").read_text())
-    size = len(values) // len(wanted)
+    values, wanted = frozen(version)
     accounts = Accounts()
-    accounts.load_many([key.encode() for key in wanted], [values[at : at + size] for at in range(0, len(values), size)])
+    accounts.load_many([key.encode() for key in wanted], list(values.values()))
     for key, fields in wanted.items():
         record = accounts.record(key.encode())
         assert {name: record[name].tolist() for name in fields} == fields, key
+
+
+def test_this_version_writes_its_frozen_values():
+    """Else two programs of one version would write a record differently, and equal states would not be equal bytes."""
+    values, _ = frozen(VERSION)
+    accounts, keys = Accounts(), [key.encode() for key in values]
+    accounts.load_many(keys, list(values.values()))
+    assert accounts.values(accounts.slots(keys, np.ones(len(keys), bool))) == list(values.values())
 
 
 LONGER = np.dtype([*ACCOUNT.descr, ("added", "<i8")])
@@ -91,7 +165,7 @@ def test_the_next_layout_reads_a_changelog_of_both(in_bulk):
     keys = list(accounts)
     written = accounts.values(accounts.slots(keys, np.ones(3, bool)))
     assert {value[:8] for value in written} == {NEXT.header}
-    assert {len(value) for value in written} == {NEXT.value_bytes}
+    assert NEXT.units == CURRENT.units + 2
 
 
 @pytest.mark.parametrize("in_bulk", [True, False])
