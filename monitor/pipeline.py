@@ -123,7 +123,7 @@ def decide_run(
     lap(Stage.DECODE)
     admission = admit(columns, records.keys, context.exchange, context.limits, now_ms)
     lap(Stage.ADMIT)
-    slots = accounts.slots(records.keys.all(), admission.reason == 0)
+    slots = accounts.slots(records.keys, admission.reason == 0)
     folded = _fold(accounts, slots, records.offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
     scored = folded.disposition == int(Disposition.SCORED)  # numpy is slow with members of enums

@@ -12,7 +12,9 @@ from monitor.effects.audit import genesis_block
 from monitor.features.catalogue import CATALOGUE
 from monitor.pipeline import Context, decide_run
 from monitor.scoring.explain import explain
+from monitor.state import key_index
 from monitor.state.accounts import Accounts
+from monitor.wire import batches
 from monitor.wire.decode import Reader, compile_reader
 from monitor.wire.framing import frame
 from monitor.wire.reader import transaction_schema
@@ -35,6 +37,8 @@ def warm_up(context: Context) -> None:
         versions={},
         schema_id=SCHEMA_ID,
     )
+    batches.warm_up()
+    key_index.warm_up()
     records = Records.of([Record(0, b"account", _transaction()), Record(1, None, b"")])
     run = Run("warm-up", 0, -1, records)
     accounts = Accounts()

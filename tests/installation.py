@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -243,7 +242,7 @@ def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_record
             )
             reference.alerts.update((partition, int(offset)) for offset in offsets[decided.outcomes > 0])
         keys = list(accounts)
-        values = accounts.values(accounts.slots(keys, np.ones(len(keys), bool)))
+        values = accounts.values(accounts.taken())
         reference.state.update({(partition, key): value for key, value in zip(keys, values, strict=True)})
     return reference
 

@@ -81,9 +81,10 @@ def replay(batches: Iterable[Batch], exchange: ExchangeTable) -> Dataset:
             digest.update(key or b"")
             digest.update(value or b"")
         columns = decode(Spans.of(messages.values), {SCHEMA_ID: reader}, HASH_KEY, MAX_VALUE_BYTES)
-        admission = admit(columns, Spans.of(messages.keys), exchange, LIMITS, int(batch.arrival_time.max(initial=0)))
+        keys = Spans.of(messages.keys)
+        admission = admit(columns, keys, exchange, LIMITS, int(batch.arrival_time.max(initial=0)))
         key_hash, content = identity(columns)
-        slots = accounts.slots(messages.keys, admission.reason == 0)
+        slots = accounts.slots(keys, admission.reason == 0)
         folded = fold(
             accounts.records,
             slots,

@@ -66,8 +66,8 @@ class Reference:
 
     def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
         """Changelog values by account, without those forgotten."""
-        keys = list(self._accounts)
-        slots = self._accounts.slots(keys, np.ones(len(keys), bool))
+        slots = self._accounts.taken()
+        keys = self._accounts.keys_of(slots)
         return remembered(
             dict(zip(keys, self._accounts.values(slots), strict=True)), self._audited.watermark_ms, idle_ttl_ms
         )

@@ -1,14 +1,16 @@
 """The accounts of one partition: a slot each in one array of records, found by key."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.state.forgetting import forgotten
+from monitor.state.key_index import UNKNOWN, KeyIndex
 from monitor.state.migrations import CURRENT, Layout, read_into
 from monitor.state.packing import UNIT, pack
+from monitor.wire.records import Spans
 
 LEAST_GROWTH, MOST_GROWTH = 1024, 4096
 """Slots added at a time: a tenth of what there is, within these bounds. Few at a time, since new slots are zeroed at once
@@ -33,9 +35,7 @@ class Accounts:
         self._layout = layout
         self._words_each = layout.record.itemsize // _WORD.itemsize
         self._records: NDArray[np.void] = np.zeros(0, layout.record)
-        self._slots: dict[bytes, int] = {}
-        self._keys: list[bytes | None] = []
-        self._free: list[int] = []
+        self._index = KeyIndex()
         self._hand = 0
 
     @property
@@ -44,33 +44,39 @@ class Accounts:
         return self._records
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._index)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._slots
+        return isinstance(key, bytes) and self.slot(key) != UNKNOWN
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._slots)
+        """The account ids, by slot."""
+        return iter(self._index)
+
+    def slot(self, key: bytes) -> int:
+        """The slot of one account, `UNKNOWN` where there is none."""
+        return int(self._index.find(Spans.of([key]))[0])
 
     def record(self, key: bytes) -> np.void | None:
         """A copy of an account's record; None for an unknown account."""
-        slot = self._slots.get(key)
-        return None if slot is None else self._records[slot : slot + 1].copy()[0]
+        slot = self.slot(key)
+        return None if slot == UNKNOWN else self._records[slot : slot + 1].copy()[0]
 
-    def slots(self, keys: Sequence[bytes | None], admitted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The slot of each of `n` keys, int64[n]; -1 where not `admitted` (bool[n]). Unknown accounts start fresh."""
-        found = self._find(keys)
-        found[~admitted] = -1
-        unknown = np.flatnonzero(admitted & (found < 0))
-        if unknown.size:
-            new = dict.fromkeys(key for key in map(keys.__getitem__, unknown.tolist()) if key is not None)
-            self._write(self._create(list(new)), self._layout.fresh.view(_WORD))
-            found[unknown] = [self._slots[keys[row]] for row in unknown.tolist()]  # type: ignore[index]
+    def slots(self, keys: Spans, admitted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The slot of each of `n` keys, int64[n]; `UNKNOWN` where not `admitted` (bool[n]). Unknown accounts start fresh."""
+        found, given = self._index.slots(keys, admitted)
+        if given.size:
+            self._grow(self._index.high)
+            self._words()[given] = self._layout.fresh.view(_WORD)
         return found
+
+    def taken(self) -> NDArray[np.int64]:
+        """The slots of all accounts."""
+        return np.flatnonzero(self._index.is_taken(0, self._index.high))
 
     def keys_of(self, slots: NDArray[np.int64]) -> list[bytes]:
         """The account ids in `slots`, all of them taken: the keys of the changelog records `values` returns."""
-        return [self._keys[slot] for slot in slots.tolist()]
+        return self._index.keys(slots)
 
     def values(self, slots: NDArray[np.int64]) -> list[bytes]:
         """The changelog value of each record in `slots`: header and packed record, equal bytes for equal records."""
@@ -81,16 +87,16 @@ class Accounts:
 
         Returns the ids of the dropped. A hand goes round the slots: each is looked at once before any is again. Their slots are free at once.
         """
-        capacity = len(self._keys)
+        capacity = self._index.high
         first, last = self._hand, min(self._hand + at_most, capacity)
         self._hand = last if last < capacity else 0
         old = forgotten(self._records[first:last], watermark_ms, idle_ttl_ms)
         here = spared[(spared >= first) & (spared < last)]
         old[here - first] = False
-        gone = [key for key in map(self._keys.__getitem__, (first + np.flatnonzero(old)).tolist()) if key is not None]
-        for key in gone:
-            self._drop(key)
-        return gone
+        gone = first + np.flatnonzero(old & self._index.is_taken(first, last))
+        keys = self._index.keys(gone)
+        self._index.drop(gone)
+        return keys
 
     def load(self, key: bytes, value: bytes | None) -> None:
         """Apply one changelog record; a value of None drops the account. Raises `LayoutError`."""
@@ -99,41 +105,24 @@ class Accounts:
     def load_many(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Apply changelog records in their order, in bulk. Raises `LayoutError`; the accounts are of no use then."""
         latest = dict(zip(keys, values, strict=True))
-        for key in [key for key, value in latest.items() if value is None]:
-            del latest[key]
-            self._drop(key)
+        gone = [key for key, value in latest.items() if value is None]
+        if gone:
+            slots = self._index.find(Spans.of(gone))
+            self._index.drop(slots[slots != UNKNOWN])
+            for key in gone:
+                del latest[key]
         rest = iter(latest.items())
         while part := list(islice(rest, LOAD_AT_ONCE)):
             self._load_part([key for key, _ in part], [value for _, value in part if value is not None])
 
     def _load_part(self, keys: list[bytes], values: list[bytes]) -> None:
-        slots = self._find(keys)
-        unknown = np.flatnonzero(slots < 0)
-        slots[unknown] = self._create([keys[row] for row in unknown.tolist()])
+        slots, _ = self._index.slots(Spans.of(keys))
+        self._grow(self._index.high)
         read_into(self._records, slots, keys, values, self._layout)
 
     def _words(self) -> NDArray[np.int64]:
         """The records as int64[capacity, words]: whole records are copied many times faster than field by field."""
         return self._records.view(_WORD).reshape(-1, self._words_each)
-
-    def _write(self, slots: NDArray[np.int64], words: NDArray[np.int64]) -> None:
-        """Whole records. The slots are made before this takes its view: making them may move the records."""
-        self._words()[slots] = words
-
-    def _find(self, keys: Sequence[bytes | None]) -> NDArray[np.int64]:
-        return np.fromiter(map(self._slots.get, keys, repeat(-1)), np.int64, len(keys))  # type: ignore[arg-type]
-
-    def _create(self, keys: list[bytes]) -> NDArray[np.int64]:
-        """Slots for keys that are distinct and unknown. What the slots hold is for the caller to write."""
-        reused = [self._free.pop() for _ in range(min(len(self._free), len(keys)))]
-        for slot, key in zip(reused, keys, strict=False):
-            self._keys[slot] = key
-        first = len(self._keys)
-        self._keys.extend(keys[len(reused) :])
-        self._grow(len(self._keys))
-        made = [*reused, *range(first, len(self._keys))]
-        self._slots.update(zip(keys, made, strict=True))
-        return np.array(made, np.int64)
 
     def _grow(self, needed: int) -> None:
         capacity = self._records.size
@@ -141,9 +130,3 @@ class Accounts:
             capacity = max(needed, capacity + min(max(capacity // 10, LEAST_GROWTH), MOST_GROWTH))
             # In place: the kernel moves pages, where a new array would need both at once.
             self._records.resize(capacity, refcheck=False)
-
-    def _drop(self, key: bytes) -> None:
-        slot = self._slots.pop(key, None)
-        if slot is not None:
-            self._keys[slot] = None
-            self._free.append(slot)

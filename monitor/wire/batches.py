@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from monitor.wire.batch_kernel import find_records
@@ -133,3 +134,11 @@ def found(group: Sequence[Batch], parts: Sequence[bytes], first: int) -> tuple[R
     )  # fmt: skip
     records = Records(data, offsets[:rows], timestamps[:rows], sizes[:rows], *places[:, :rows])
     return records, None if bad < 0 else Damaged(group[bad].offset, "its records are not what its header says")
+
+
+def warm_up() -> None:
+    """The kernel once, on a batch as a broker hands it out."""
+    builder = DefaultRecordBatchBuilder(FORMAT, 0, 0, -1, -1, -1, 1024)
+    builder.append(0, 0, b"key", b"value", [])
+    (batch,) = batches(bytes(builder.build()))
+    found([batch], [batch.records()], 0)

@@ -6,6 +6,7 @@ are in memory and the position; an audit block by its bytes. One history in `EVE
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from monitor.effects import audit
 from monitor.effects.block import Block, read_block
 from monitor.errors import ProtocolError
 from monitor.state.accounts import Accounts
+from monitor.state.key_index import KeyIndex
 from monitor.wire.records import Records, Run
 
 EVERY = 16
@@ -23,11 +25,11 @@ EVERY = 16
 MOST_RUNS = 2_000
 """Some 50 kB each."""
 
-Held = tuple[bytes, tuple[tuple[bytes, int], ...], tuple[bytes | None, ...], tuple[int, ...], int]
+Held = tuple[bytes, tuple[bytes, ...], bytes, bytes, int]
 """Accounts: their records, the slot of each, who is in each slot, which are free, and where the hand of the sweep stands."""
 
 _stream = -1
-_runs: dict[Any, tuple[pipeline.Decided, Held]] = {}
+_runs: dict[Any, tuple[pipeline.Decided, bytes, KeyIndex, int]] = {}
 _columns: dict[tuple[int, ...], Records] = {}
 _blocks: dict[bytes, Block] = {}
 _proved: set[Block] = set()
@@ -47,10 +49,10 @@ def are_of(number: int) -> None:
 
 def held(accounts: Accounts) -> Held:
     """All there is to them."""
-    used = accounts._records[: len(accounts._keys)]
-    return (
-        used.tobytes(), tuple(accounts._slots.items()), tuple(accounts._keys), tuple(accounts._free), accounts._hand,
-    )  # fmt: skip
+    index = accounts._index
+    taken = index.is_taken(0, index.high)
+    used, freed = accounts._records[: index.high], index._freed[: index.high - len(index)]
+    return used.tobytes(), tuple(index), taken.tobytes(), freed.tobytes(), accounts._hand
 
 
 def columns(entries: Sequence[Any]) -> Records:
@@ -72,18 +74,27 @@ def decide_run(run: Run, accounts: Accounts, position: audit.Position, context: 
     if found is None:
         decided = pipeline.decide_run(run, accounts, position, context, now_ms, lap)
         if len(_runs) < MOST_RUNS:
-            _runs[key] = decided, held(accounts)
+            _runs[key] = (
+                decided,
+                accounts._records[: accounts._index.high].tobytes(),
+                _copied(accounts._index),
+                accounts._hand,
+            )
         return decided
-    decided, after = found
-    _hold(accounts, after)
+    decided, records, index, hand = found
+    accounts._grow(index.high)
+    accounts._records[: index.high] = np.frombuffer(records, accounts._records.dtype)
+    accounts._index, accounts._hand = _copied(index), hand
     return decided
 
 
-def _hold(accounts: Accounts, after: Held) -> None:
-    records, slots, keys, free, hand = after
-    accounts._grow(len(keys))
-    accounts._records[: len(keys)] = np.frombuffer(records, accounts._records.dtype)
-    accounts._slots, accounts._keys, accounts._free, accounts._hand = dict(slots), list(keys), list(free), hand
+def _copied(index: KeyIndex) -> KeyIndex:
+    """Its arrays are changed in place."""
+    other = copy(index)
+    for name, value in vars(index).items():
+        if isinstance(value, np.ndarray):
+            setattr(other, name, value.copy())
+    return other
 
 
 def genesis_block(**given: Any) -> tuple[bytes, audit.Position]:

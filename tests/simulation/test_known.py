@@ -8,6 +8,7 @@ import numpy as np
 
 from monitor import pipeline
 from monitor.state.accounts import Accounts
+from monitor.wire.records import Spans
 from tests.simulation import known
 from tests.simulation.history import run
 from tests.simulation.streams import STREAMS
@@ -46,7 +47,7 @@ def test_a_history_is_the_same_whether_its_work_is_looked_up_or_done():
 
 def test_accounts_that_differ_in_one_byte_are_not_the_same():
     accounts = Accounts()
-    accounts.slots([b"a", b"b"], np.array([True, True]))
+    accounts.slots(Spans.of([b"a", b"b"]), np.array([True, True]))
     before = known.held(accounts)
     accounts.records["last_offset"][1] += 1
     assert known.held(accounts) != before

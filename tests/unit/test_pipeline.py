@@ -34,7 +34,7 @@ from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
-from monitor.wire.records import Record, Records, Run
+from monitor.wire.records import Record, Records, Run, Spans
 
 SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
 SPEC_SPAN_MS = SPEC.end_ms - SPEC.start_ms
@@ -116,7 +116,9 @@ class Pass:
     @property
     def state(self):
         keys = list(self.accounts)
-        return dict(zip(keys, self.accounts.values(self.accounts.slots(keys, np.ones(len(keys), bool))), strict=True))
+        return dict(
+            zip(keys, self.accounts.values(self.accounts.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,10 @@ def test_what_the_changelog_holds_is_the_state(records, context, whole):
         assert message.partition == PARTITION
         loaded.load(message.key, message.value)
     keys = list(loaded)
-    assert dict(zip(keys, loaded.values(loaded.slots(keys, np.ones(len(keys), bool))), strict=True)) == whole.state
+    assert (
+        dict(zip(keys, loaded.values(loaded.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True))
+        == whole.state
+    )
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +191,10 @@ def test_when_forgotten_accounts_leave_memory_changes_no_decision(sizes, sweep, 
     written = pieces.of(forgetful.names.changelog)
     loaded.load_many([m.key for m in written], [m.value for m in written])
     keys = list(loaded)
-    assert dict(zip(keys, loaded.values(loaded.slots(keys, np.ones(len(keys), bool))), strict=True)) == pieces.state
+    assert (
+        dict(zip(keys, loaded.values(loaded.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True))
+        == pieces.state
+    )
 
 
 def test_a_forgotten_account_gets_a_tombstone_in_front_of_the_records_of_its_run(records, forgetful):

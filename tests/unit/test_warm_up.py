@@ -58,6 +58,8 @@ from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.warm_up import warm_up
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from monitor.wire.batches import batches, found
 from monitor.wire.records import Record, Records, Run
 
 def compiled():
@@ -78,8 +80,16 @@ _, position = genesis_block(
 )
 warm_up(context)
 before, accounts, alerts, first = set(compiled()), Accounts(), 0, 0
-for size in (1, 2, 7, 100, 2000):
-    run = Run("t", 0, position.last_offset, log[first : first + size])
+fetched = DefaultRecordBatchBuilder(2, 3, 0, -1, -1, -1, 1 << 24)
+for offset, (key, value) in enumerate(sent):
+    fetched.append(offset, offset, key, value, [("trace", b"id")])
+(batch,) = batches(bytes(fetched.build()))
+fetch, _ = found([batch], [batch.records()], 0)
+for turn, size in enumerate((1, 2, 7, 50, 50, 50, 1000, 1000)):
+    part = (fetch if turn % 2 else log)[first : first + size]
+    if turn > 3:
+        part = Records.join([part[:20], part[20:]])
+    run = Run("t", 0, position.last_offset, part)
     decided = decide_run(run, accounts, position, context, spec.end_ms)
     position, first, alerts = decided.position, first + size, alerts + len(decided.alert_outcomes)
 assert alerts > 20, alerts

@@ -14,6 +14,7 @@ import pytest
 from monitor.state.accounts import Accounts
 from monitor.state.kernels import Folded, fold
 from monitor.wire.columns import Columns
+from monitor.wire.records import Spans
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 IDLE_TTL = 10 * DAY
@@ -252,7 +253,7 @@ class Driver:
         if offsets is None:
             offsets = range(self.next_offset, self.next_offset + n)
         self.next_offset = offsets[-1] + 1
-        slots = self.accounts.slots([e.account for e in events], np.array([e.admitted for e in events], bool))
+        slots = self.accounts.slots(Spans.of([e.account for e in events]), np.array([e.admitted for e in events], bool))
         longs, hashes = np.zeros((4, n), np.int64), np.zeros((9, n), np.uint64)
         longs[0] = [e.t for e in events]
         longs[2] = [e.credit for e in events]
@@ -283,7 +284,7 @@ class Driver:
 
     def value(self, account: bytes = b"a") -> bytes:
         """The account's changelog value."""
-        return self.accounts.values(self.accounts.slots([account], np.array([True])))[0]
+        return self.accounts.values(self.accounts.slots(Spans.of([account]), np.array([True])))[0]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from monitor.state.accounts import Accounts
 from monitor.state.forgetting import forgotten, remembered
 from monitor.state.layout import FRESH
+from monitor.wire.records import Spans
 
 TTL = 100
 NONE = np.zeros(0, np.int64)
@@ -16,7 +17,7 @@ NONE = np.zeros(0, np.int64)
 def accounts_with(times):
     """An account for each last event time, "0", "1" and so on; None for one without a folded event."""
     accounts = Accounts()
-    slots = accounts.slots([b"%d" % i for i in range(len(times))], np.ones(len(times), bool))
+    slots = accounts.slots(Spans.of([b"%d" % i for i in range(len(times))]), np.ones(len(times), bool))
     for slot, time in zip(slots.tolist(), times, strict=True):
         if time is not None:
             accounts.records["last_event_time"][slot], accounts.records["events"][slot] = time, 1
@@ -25,7 +26,7 @@ def accounts_with(times):
 
 def values_of(accounts):
     keys = list(accounts)
-    return dict(zip(keys, accounts.values(accounts.slots(keys, np.ones(len(keys), bool))), strict=True))
+    return dict(zip(keys, accounts.values(accounts.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True))
 
 
 @pytest.mark.parametrize(("time", "gone"), [(800, False), (799, True), (1000, False), (None, True)])
@@ -68,7 +69,7 @@ def test_a_slot_that_a_run_touched_is_spared():
 def test_a_swept_slot_starts_fresh_with_its_next_account():
     accounts = accounts_with([1, 900])
     accounts.sweep(10, 1000, TTL, NONE)
-    assert accounts.slots([b"new"], np.array([True])).tolist() == [0]
+    assert accounts.slots(Spans.of([b"new"]), np.array([True])).tolist() == [0]
     assert accounts.record(b"new").tobytes() == FRESH.tobytes()
 
 

@@ -18,6 +18,7 @@ from monitor.state.dispositions import Disposition, Flag
 from monitor.state.forgetting import remembered
 from monitor.state.kernels import COMPILED_IN, fold, warm_up
 from monitor.wire.columns import Columns
+from monitor.wire.records import Spans
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 IDLE_TTL = 10 * DAY
@@ -398,13 +399,13 @@ def raw_fold(driver, slots, events, reason):
 
 
 def test_read_only_arrays_are_taken(driver, event):
-    slots, reason = driver.accounts.slots([b"a"], np.array([True])), np.zeros(1, np.uint8)
+    slots, reason = driver.accounts.slots(Spans.of([b"a"]), np.array([True])), np.zeros(1, np.uint8)
     slots.flags.writeable = reason.flags.writeable = False
     assert raw_fold(driver, slots, [event()], reason).disposition.tolist() == [Disposition.SCORED]
 
 
 def test_a_run_in_which_nothing_was_admitted_needs_no_account(driver, event):
-    slots = driver.accounts.slots([None, b"a"], np.zeros(2, bool))
+    slots = driver.accounts.slots(Spans.of([None, b"a"]), np.zeros(2, bool))
     folded = raw_fold(driver, slots, [event()] * 2, np.array([44, 40], np.uint8))
     assert folded.disposition.tolist() == [Disposition.REJECTED] * 2
     assert folded.reason.tolist() == [44, 40]
@@ -412,7 +413,7 @@ def test_a_run_in_which_nothing_was_admitted_needs_no_account(driver, event):
 
 
 def test_a_slot_without_admission_is_a_fault_of_the_caller(driver, event):
-    slots = driver.accounts.slots([b"a"], np.array([True]))
+    slots = driver.accounts.slots(Spans.of([b"a"]), np.array([True]))
     with pytest.raises(AssertionError, match="exactly when it was admitted"):
         raw_fold(driver, slots, [event()], np.array([44], np.uint8))
 

@@ -11,6 +11,7 @@ from monitor.state.accounts import Accounts
 from monitor.state.layout import ACCOUNT, FRESH, VERSION
 from monitor.state.migrations import CURRENT, HEADER, MIGRATIONS, Layout, record_bytes, records_of
 from monitor.state.packing import UNIT, pack
+from monitor.wire.records import Spans
 
 FROZEN = Path(__file__).parents[2] / "fixtures" / "layout"
 
@@ -121,7 +122,7 @@ def test_this_version_writes_its_frozen_values():
     values, _ = frozen(VERSION)
     accounts, keys = Accounts(), [key.encode() for key in values]
     accounts.load_many(keys, list(values.values()))
-    assert accounts.values(accounts.slots(keys, np.ones(len(keys), bool))) == list(values.values())
+    assert accounts.values(accounts.slots(Spans.of(keys), np.ones(len(keys), bool))) == list(values.values())
 
 
 LONGER = np.dtype([*ACCOUNT.descr, ("added", "<i8")])
@@ -142,13 +143,13 @@ def older_and_newer():
     """A changelog that a program of today began and one of the next layout went on with."""
     today, later = Accounts(), Accounts(NEXT)
     for accounts, keys in ((today, [b"a", b"b"]), (later, [b"b", b"c"])):
-        slots = accounts.slots(keys, np.ones(2, bool))
+        slots = accounts.slots(Spans.of(keys), np.ones(2, bool))
         accounts.records["events"][slots] = [7, 8]
         if accounts is later:
             accounts.records["added"][slots] = [1, 2]
     return [
-        *((key, today.values(today.slots([key], np.ones(1, bool)))[0]) for key in (b"a", b"b")),
-        *((key, later.values(later.slots([key], np.ones(1, bool)))[0]) for key in (b"b", b"c")),
+        *((key, today.values(today.slots(Spans.of([key]), np.ones(1, bool)))[0]) for key in (b"a", b"b")),
+        *((key, later.values(later.slots(Spans.of([key]), np.ones(1, bool)))[0]) for key in (b"b", b"c")),
     ]
 
 
@@ -163,7 +164,7 @@ def test_the_next_layout_reads_a_changelog_of_both(in_bulk):
     found = {key: (int(accounts.record(key)["events"]), int(accounts.record(key)["added"])) for key in accounts}
     assert found == {b"a": (7, -5), b"b": (7, 1), b"c": (8, 2)}
     keys = list(accounts)
-    written = accounts.values(accounts.slots(keys, np.ones(3, bool)))
+    written = accounts.values(accounts.slots(Spans.of(keys), np.ones(3, bool)))
     assert {value[:8] for value in written} == {NEXT.header}
     assert NEXT.units == CURRENT.units + 2
 

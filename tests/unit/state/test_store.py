@@ -10,13 +10,14 @@ from faust.types import TP
 from monitor.errors import ProtocolError
 from monitor.state.accounts import Accounts
 from monitor.state.store import Store
+from monitor.wire.records import Spans
 
 CHANGELOG = "app-account-state-changelog"
 
 
 def holding(*keys: bytes) -> Accounts:
     accounts = Accounts()
-    slots = accounts.slots(keys, np.ones(len(keys), np.bool_))
+    slots = accounts.slots(Spans.of(keys), np.ones(len(keys), np.bool_))
     accounts.records["last_offset"][slots] = [len(key) for key in keys]
     return accounts
 
@@ -58,7 +59,7 @@ def test_what_is_read_is_a_copy(store):
 def test_a_table_shows_what_the_pipeline_does_to_the_accounts_it_was_given(store):
     accounts = holding(b"d")
     store.adopt(1, accounts, 5)
-    accounts.slots([b"e"], np.ones(1, np.bool_))
+    accounts.slots(Spans.of([b"e"]), np.ones(1, np.bool_))
     assert b"e" in store
     assert b"ccc" not in store, "another adoption of a partition replaces the one before"
 
