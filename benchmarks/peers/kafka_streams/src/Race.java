@@ -37,7 +37,7 @@ public final class Race {
         this.args = args;
         this.job = new Job(Path.of(args[6]));
         this.progress = new Progress(Path.of(args[7]));
-        this.stateDir = Files.createTempDirectory("race-streams-");
+        this.stateDir = Files.createTempDirectory(Path.of(args[7]).toAbsolutePath().getParent(), "state-");
     }
 
     public static void main(String[] args) throws Exception {
