@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from monitor.jit import inlined, kernel
 
+U64 = np.uint64
+"""Places and indices are unsigned: for a signed one numba asks each time whether it counts from the end, which takes as long as the walk."""
+
 STEP = 16
 """Rows (or trees) side by side."""
 
@@ -26,7 +29,7 @@ def path_sums(
 ) -> NDArray[np.float64]:
     """Path lengths summed over the trees, float64[n], of `rows` float32[n, k]; NaN where a row has a NaN."""
     sums = np.zeros(rows.shape[0])
-    _path_sums(rows, feature, threshold, leaf, depth, np.zeros(STEP, np.int32), sums)
+    _path_sums(rows, feature, threshold, leaf, depth, np.zeros(STEP, np.uint64), sums)
     return sums
 
 
@@ -48,44 +51,47 @@ def contributions(
 
 @inlined
 def _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i):  # type: ignore[no-untyped-def]
-    trees, inner = feature.shape
-    for tree in range(0, trees, STEP):
-        lanes = min(STEP, trees - tree)
+    trees, inner = U64(feature.shape[0]), U64(feature.shape[1])
+    for tree in range(U64(0), trees, U64(STEP)):
+        lanes = min(U64(STEP), trees - tree)
         for j in range(lanes):
-            place[j] = 0
+            place[j] = U64(0)
         for _ in range(depth):
             for j in range(lanes):
                 at = place[j]
-                place[j] = 2 * at + 1 + (rows[i, feature[tree + j, at]] > threshold[tree + j, at])
+                right = rows[i, U64(feature[tree + j, at])] > threshold[tree + j, at]
+                place[j] = U64(2) * at + U64(1) + U64(right)
         for j in range(lanes):
             sums[i] += leaf[tree + j, place[j] - inner]
 
 
 @inlined
 def _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes):  # type: ignore[no-untyped-def]
-    trees, inner = feature.shape
-    for tree in range(trees):
+    inner = U64(feature.shape[1])
+    for tree in range(U64(feature.shape[0])):
         for j in range(lanes):
-            place[j] = 0
+            place[j] = U64(0)
         for _ in range(depth):
             for j in range(lanes):
                 at = place[j]
-                place[j] = 2 * at + 1 + (rows[first + j, feature[tree, at]] > threshold[tree, at])
+                right = rows[first + j, U64(feature[tree, at])] > threshold[tree, at]
+                place[j] = U64(2) * at + U64(1) + U64(right)
         for j in range(lanes):
             sums[first + j] += leaf[tree, place[j] - inner]
 
 
 @kernel
 def _path_sums(rows, feature, threshold, leaf, depth, place, sums):  # type: ignore[no-untyped-def]
-    n, k = rows.shape
-    for first in range(0, n, STEP):
-        lanes = min(STEP, n - first)
-        if lanes >= FEW_ROWS:
-            _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes)
-        else:
-            for i in range(first, n):
-                _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i)
-    for i in range(n):
+    n, k = U64(rows.shape[0]), rows.shape[1]
+    whole = n - n % U64(STEP)
+    for first in range(U64(0), whole, U64(STEP)):
+        _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, U64(STEP))  # a constant: unrolled
+    if n - whole >= U64(FEW_ROWS):
+        _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, whole, n - whole)
+    else:
+        for i in range(whole, n):
+            _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i)
+    for i in range(rows.shape[0]):
         for f in range(k):
             if np.isnan(rows[i, f]):
                 sums[i] = np.nan
