@@ -26,7 +26,10 @@ def measure(system: System, task: Task) -> dict[str, Any]:
         running.finish()
         found = read_alerts(task.kafka.bootstrap, running.alerts, running.read)
         wrong = differences(found, task.job.due_of(task.count), system.tolerance)
-        figures |= {"alerts": len(found), "broker_bytes": task.kafka.bytes_in(running.name)}
+        figures |= {
+            "alerts": len(found),
+            "broker_bytes_per_event": round(task.kafka.bytes_in(running.name) / task.count, 1),
+        }
     task.kafka.forget(running.name)
     if wrong:
         raise SystemExit(f"{system.title} does not do the job: of {task.count:,} transactions, {'; '.join(wrong)}")

@@ -80,7 +80,7 @@ def rows(runs: list[dict[str, Any]]) -> list[list[str]]:
             spread(each, "events_per_cpu_s"),
             ratio(ours, each),
             f"{each['rss_mb']:,.0f}",
-            f"{each['broker_bytes'] / each['events']:,.0f}",
+            f"{each['broker_bytes_per_event']:,.0f}",
         ]
         for each in runs
     ]

@@ -19,7 +19,7 @@ THROUGHPUT = (
     "events_per_s",
     "events_per_cpu_s",
     "rss_mb",
-    "broker_bytes",
+    "broker_bytes_per_event",
     "broker_cpu_share",
 )
 LATENCY = ("p50_ms", "p99_ms", "p999_ms", "late_ms")

@@ -98,7 +98,7 @@ def test_records_of_the_warm_up_do_not_count(tmp_path):
 def run(system: str, per_cpu_s: float) -> dict[str, object]:
     spread = {"events_per_s": per_cpu_s, "events_per_cpu_s": per_cpu_s}
     return {
-        "system": system, "mode": "m", "job": "skewed 0.005", "rate": None, "events": 10, "rss_mb": 1, "broker_bytes": 50,
+        "system": system, "mode": "m", "job": "skewed 0.005", "rate": None, "events": 10, "rss_mb": 1, "broker_bytes_per_event": 5,
         "repeats": 3, "min": spread, "max": spread, **spread,
     }  # fmt: skip
 
