@@ -8,8 +8,9 @@ that fraud cannot make itself usual.
 
 import math
 
-import numba as nb
 import numpy as np
+
+from monitor.jit import piece
 
 LEAST_WEIGHT = 0.05
 CLIP_FROM = 8
@@ -20,20 +21,20 @@ LEAST_DEVIATION_SHARE = 0.1
 """Of the mean: an account that always pays the same has a deviation, too."""
 
 
-@nb.njit(nogil=True)
+@piece
 def deviation(account):  # type: ignore[no-untyped-def]
     """The account's deviation of debits, base minor; at least a tenth of the mean, and at least 1."""
     return max(math.sqrt(account.amount_variance), account.amount_mean * LEAST_DEVIATION_SHARE, 1.0)
 
 
-@nb.njit(nogil=True)
+@piece
 def young(account):  # type: ignore[no-untyped-def]
     """How far comparisons with the mean count: n / (n + 3), with n debits seen."""
     n = np.float64(account.debits)
     return n / (n + SHRINK_DEBITS)
 
 
-@nb.njit(nogil=True)
+@piece
 def learn_amount(account, amount):  # type: ignore[no-untyped-def]
     """Move mean and variance by one debit. Formula: West (1979), with an exponential weight."""
     value = np.float64(amount)
@@ -51,7 +52,7 @@ def learn_amount(account, amount):  # type: ignore[no-untyped-def]
     account.debits = n + 1
 
 
-@nb.njit(nogil=True)
+@piece
 def learn_gap(account, t):  # type: ignore[no-untyped-def]
     """Move the mean gap by an event in order at `t`, the account having `events` >= 1 before."""
     weight = max(LEAST_WEIGHT, 1.0 / np.float64(account.events))

@@ -1,9 +1,9 @@
 """One row of the feature catalogue, from an account's past and the event that meets it. numba pieces of `kernels.fold`."""
 
-import numba as nb
 import numpy as np
 
 from monitor.features.catalogue import INDEX
+from monitor.jit import piece
 from monitor.state.baselines import deviation, young
 from monitor.state.habits import hour_rarity, is_new, read_surprises
 from monitor.state.layout import DAY, HOUR, HOUR_MS, MINUTE_MS, WEEK
@@ -33,7 +33,7 @@ CREDIT_COUNT_24H, CREDIT_SUM_24H = INDEX["credit_count_24h"], INDEX["credit_sum_
 DRAIN_RATIO_24H, IS_CREDIT = INDEX["drain_ratio_24h"], INDEX["is_credit"]
 
 
-@nb.njit(nogil=True)
+@piece
 def write_row(account, t, amount, credit, merchant, device, country, late, row):  # type: ignore[no-untyped-def]
     """Fill `row` (float64, one cell a feature, zeros before) for an event at `t` ms of `amount` base minor. Returns saturation."""
     row[AMOUNT] = amount
@@ -53,7 +53,7 @@ def write_row(account, t, amount, credit, merchant, device, country, late, row):
     return saturated
 
 
-@nb.njit(nogil=True)
+@piece
 def _long_windows(account, t, late, row):  # type: ignore[no-untyped-def]
     counts, sums, maxima = account.tile_count, account.tile_sum, account.tile_max
     count, total = read(counts, sums, _HOUR_AT, _HOUR_SIZE, _HOUR_LENGTH, account.hour_head, t, late)
@@ -70,12 +70,12 @@ def _long_windows(account, t, late, row):  # type: ignore[no-untyped-def]
     row[CREDIT_COUNT_24H], row[CREDIT_SUM_24H] = read_credits(account, t, late)
 
 
-@nb.njit(nogil=True)
+@piece
 def _mean(total, count):  # type: ignore[no-untyped-def]
     return np.float64(total) / np.float64(count) if count > 0 else 0.0
 
 
-@nb.njit(nogil=True)
+@piece
 def _times(account, t, country, late, row):  # type: ignore[no-untyped-def]
     row[MEAN_GAP] = account.gap_mean / 1000.0
     row[EVENTS_TOTAL] = account.events
@@ -92,7 +92,7 @@ def _times(account, t, country, late, row):  # type: ignore[no-untyped-def]
         row[COUNTRY_CHANGE_SPEED] = np.float64(HOUR_MS) / np.float64(max(gap, MINUTE_MS))
 
 
-@nb.njit(nogil=True)
+@piece
 def _against_past(account, amount, row):  # type: ignore[no-untyped-def]
     """The amount features of a debit; the windows are in `row` already."""
     trust = young(account)

@@ -1,8 +1,8 @@
 """What an account is used to: merchants, devices, countries, hours of the day, and its earlier surprises. numba pieces."""
 
-import numba as nb
 import numpy as np
 
+from monitor.jit import piece
 from monitor.state.layout import DAY_MS, HOUR_MS, SURPRISE_DAYS
 from monitor.state.tiles import bounds
 
@@ -13,7 +13,7 @@ _FULL = np.iinfo(np.uint16).max
 _MOST = np.iinfo(np.uint8).max
 
 
-@nb.njit(nogil=True)
+@piece
 def is_new(used, value):  # type: ignore[no-untyped-def]
     """Whether a value is known (not 0) and not among those used; the very first is not new."""
     if value == 0 or used[0] == 0:
@@ -24,7 +24,7 @@ def is_new(used, value):  # type: ignore[no-untyped-def]
     return new
 
 
-@nb.njit(nogil=True)
+@piece
 def use(used, value):  # type: ignore[no-untyped-def]
     """Move `value` to the front, or put it there in place of the least recently used; 0 is no value."""
     if value == 0:
@@ -37,7 +37,7 @@ def use(used, value):  # type: ignore[no-untyped-def]
     used[0] = value
 
 
-@nb.njit(nogil=True)
+@piece
 def hour_rarity(account, t):  # type: ignore[no-untyped-def]
     """1 - events in this hour of day / events in the busiest one, times n / (n + 24); 0 without a past."""
     busiest = np.uint16(0)
@@ -50,7 +50,7 @@ def hour_rarity(account, t):  # type: ignore[no-untyped-def]
     return (1.0 - share) * (n / (n + 24.0))
 
 
-@nb.njit(nogil=True)
+@piece
 def count_hour(account, t):  # type: ignore[no-untyped-def]
     """Count an event in its hour of day, UTC; all are halved before one would overflow."""
     hour = (t // HOUR_MS) % 24
@@ -60,7 +60,7 @@ def count_hour(account, t):  # type: ignore[no-untyped-def]
     account.hours[hour] += np.uint16(1)
 
 
-@nb.njit(nogil=True)
+@piece
 def read_surprises(account, t, late):  # type: ignore[no-untyped-def]
     """Surprises in the 14 days up to the day of `t`; without that day for a late event."""
     oldest, newest = bounds(np.int64(account.surprise_head), t // DAY_MS, SURPRISE_DAYS, late)
@@ -70,7 +70,7 @@ def read_surprises(account, t, late):  # type: ignore[no-untyped-def]
     return total
 
 
-@nb.njit(nogil=True)
+@piece
 def count_surprise(account, t):  # type: ignore[no-untyped-def]
     """Count a surprise on the day of `t`, at most 255, unless that day has left the ring."""
     day, head = t // DAY_MS, np.int64(account.surprise_head)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from monitor.errors import StateAheadError
 from monitor.features.catalogue import CATALOGUE
 from monitor.guard.reasons import Reason
+from monitor.jit import LINE_BYTES, piece, prefetch
 from monitor.state import layout
 from monitor.state.baselines import learn_amount, learn_gap
 from monitor.state.dispositions import Disposition, Flag
@@ -33,6 +34,7 @@ from monitor.wire.columns import Columns
 COMPILED_IN = (
     "features/catalogue.py",
     "guard/reasons.py",
+    "jit.py",
     "state/baselines.py",
     "state/dispositions.py",
     "state/feature_row.py",
@@ -105,7 +107,7 @@ def fold(
     features, disposition = np.zeros((n, len(CATALOGUE))), np.full(n, _REJECTED, np.uint8)
     flags, reasons, horizons = np.zeros(n, np.uint16), reason.copy(), np.full(n, -1, np.int64)
     stopped, watermark = _kernel()(
-        records, FRESH, slots, offsets, columns.longs, columns.hashes, base_amount, country, key_hash, digest,
+        records, records.view(np.int64).reshape(-1, ACCOUNT.itemsize // 8), FRESH, slots, offsets, columns.longs, columns.hashes, base_amount, country, key_hash, digest,
         idle_ttl_ms, watermark_ms, features, disposition, flags, reasons, horizons,
     )  # fmt: skip
     if stopped >= 0:
@@ -116,6 +118,13 @@ def fold(
             "topic names, or rebuild the state from the audited transactions"
         )
     return Folded(features, disposition, flags, reasons, horizons, watermark)
+
+
+_AHEAD = 4
+"""Records between asking for an account's memory and folding into it."""
+
+_WORDS_A_LINE = LINE_BYTES // 8
+_LINES = -(-ACCOUNT.itemsize // LINE_BYTES)
 
 
 def warm_up() -> None:
@@ -135,11 +144,12 @@ def _kernel() -> Callable[..., tuple[int, int]]:
     sources = hashlib.sha256(b"".join((monitor / file).read_bytes() for file in COMPILED_IN)).hexdigest()
 
     def run(  # type: ignore[no-untyped-def]
-        records, fresh, slots, offsets, longs, hashes, amounts, countries, keys, digests,
+        records, words, fresh, slots, offsets, longs, hashes, amounts, countries, keys, digests,
         idle_ttl_ms, watermark, features, dispositions, flags, reasons, horizons,
     ):  # fmt: skip
         _ = sources
         for i in range(slots.shape[0]):
+            _ask_ahead(words, slots, i + _AHEAD)
             if slots[i] < 0:
                 continue
             account = records[slots[i]]
@@ -177,7 +187,7 @@ def _kernel() -> Callable[..., tuple[int, int]]:
             push(account, t, amounts[i], keys[i], digests[i], merchant, device, countries[i], direction, channel)
         return -1, watermark
 
-    compiled: Callable[..., tuple[int, int]] = nb.njit(_signature(), cache=True, nogil=True)(run)
+    compiled: Callable[..., tuple[int, int]] = nb.njit(_signature(), cache=True, nogil=True, _nrt=False)(run)  # type: ignore[call-overload]
     return compiled
 
 
@@ -193,13 +203,21 @@ def _signature() -> Any:
     record = nb.from_dtype(ACCOUNT)
     stopped_and_watermark: Any = nb.types.UniTuple(nb.int64, 2)  # type: ignore[no-untyped-call]
     return stopped_and_watermark(
-        writes(record), reads(record), reads(nb.int64), reads(nb.int64), reads(nb.int64, 2), reads(nb.uint64, 2),
+        writes(record), reads(nb.int64, 2), reads(record), reads(nb.int64), reads(nb.int64), reads(nb.int64, 2), reads(nb.uint64, 2),
         reads(nb.int64), reads(nb.uint16), reads(nb.uint64), reads(nb.uint32), nb.int64, nb.int64,
         writes(nb.float64, 2), writes(nb.uint8), writes(nb.uint16), writes(nb.uint8), writes(nb.int64),
     )  # fmt: skip
 
 
-@nb.njit(nogil=True)
+@piece
+def _ask_ahead(words, slots, i):  # type: ignore[no-untyped-def]
+    """Have the processor bring the account of record `i`, if there is one: 34 lines, waited for one by one, are half of a fold."""
+    if i < slots.shape[0] and slots[i] >= 0:
+        for line in range(_LINES):
+            prefetch(words, slots[i], line * _WORDS_A_LINE)
+
+
+@piece
 def _begin_anew(records, slot, fresh, t, watermark, idle_ttl_ms):  # type: ignore[no-untyped-def]
     """Make the account fresh if it is forgotten or has expired at time `t`; only the latter leaves a flag, which is returned."""
     account = records[slot]
@@ -214,7 +232,7 @@ def _begin_anew(records, slot, fresh, t, watermark, idle_ttl_ms):  # type: ignor
     return 0
 
 
-@nb.njit(nogil=True)
+@piece
 def _short(digest):  # type: ignore[no-untyped-def]
     """The high half of a 64-bit hash; 0 only for null."""
     if digest == 0:
@@ -222,7 +240,7 @@ def _short(digest):  # type: ignore[no-untyped-def]
     return max(np.uint32(digest >> _TOP), np.uint32(1))
 
 
-@nb.njit(nogil=True)
+@piece
 def _fits(account, t, amount, credit, too_late):  # type: ignore[no-untyped-def]
     """Whether every sum that the amount would be added to stays within SUM_LIMIT."""
     if amount > SUM_LIMIT or too_late:
@@ -236,7 +254,7 @@ def _fits(account, t, amount, credit, too_late):  # type: ignore[no-untyped-def]
     )
 
 
-@nb.njit(nogil=True)
+@piece
 def _learn(account, t, amount, credit, merchant, device, country, amount_z):  # type: ignore[no-untyped-def]
     """The event becomes the account's past; all but the ring."""
     if credit:
@@ -262,7 +280,7 @@ def _learn(account, t, amount, credit, merchant, device, country, amount_z):  # 
     account.events += 1
 
 
-@nb.njit(nogil=True)
+@piece
 def _learn_debit(account, t, amount, merchant):  # type: ignore[no-untyped-def]
     counts, sums, maxima = account.tile_count, account.tile_sum, account.tile_max
     raise_largest(maxima, _HOUR_AT, _HOUR_SIZE, _HOUR_LENGTH, account.hour_head, t, amount)

@@ -16,12 +16,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.jit import inlined, kernel
+from monitor.jit import LINE_BYTES, inlined, kernel, prefetch
 
 UNIT = np.dtype(np.uint32)
 GROUP = 4
 AT_ONCE = 1024
 """Values packed by one call of the kernel: bounds its buffer at 2.4 MB."""
+
+_AHEAD = 2
+"""Records between asking for one's memory and packing it."""
+
+_UNITS_A_LINE = LINE_BYTES // UNIT.itemsize
 
 _SPARE = 8
 """Bytes behind a buffer: units are read and written four bytes at a time, the last one too."""
@@ -122,6 +127,9 @@ def _pack(units, rows, header, out, ends, line, codes, quads, controls, octets, 
     n, groups = units.shape[1], controls.shape[0]
     at = _0
     for number in range(rows.shape[0]):
+        if number + _AHEAD < rows.shape[0]:
+            for place in range(0, n, _UNITS_A_LINE):
+                prefetch(units, rows[number + _AHEAD], place)
         row = _U(rows[number])
         for place in range(n):
             unit = units[row, place]

@@ -3,10 +3,10 @@
 Places fill from 0 on; a key of 0 is an empty place, and so are all after it.
 """
 
-import numba as nb
 import numpy as np
 
 from monitor.features.catalogue import INDEX
+from monitor.jit import piece
 from monitor.state.layout import MINUTE_MS, RING
 from monitor.wire.columns import DEBIT
 
@@ -21,7 +21,7 @@ SUM_5M, MEAN_5M, MAX_5M = INDEX["sum_5m"], INDEX["mean_5m"], INDEX["max_5m"]
 SMALL_COUNT_15M, SATURATED = INDEX["small_count_15m"], INDEX["ring_saturated"]
 
 
-@nb.njit(nogil=True)
+@piece
 def look_up(account, key, digest):  # type: ignore[no-untyped-def]
     """NEW, SAME or OTHER for an idempotency key (uint64, not 0) and the digest (uint32) of the content it came with."""
     found = NEW
@@ -33,7 +33,7 @@ def look_up(account, key, digest):  # type: ignore[no-untyped-def]
     return found
 
 
-@nb.njit(nogil=True)
+@piece
 def short_windows(account, t, row):  # type: ignore[no-untyped-def]
     """Write the features of 1, 5 and 15 minutes before `t`, over debits with time in [t - W, t). Returns saturation."""
     count_1m, count_5m, count_15m, small = 0, 0, 0, 0
@@ -60,7 +60,7 @@ def short_windows(account, t, row):  # type: ignore[no-untyped-def]
     return saturated
 
 
-@nb.njit(nogil=True)
+@piece
 def horizon(account):  # type: ignore[no-untyped-def]
     """How far behind the account's newest event the one is that the next push forgets, in ms; -1 while the ring has room."""
     place = account.ring_next
@@ -69,7 +69,7 @@ def horizon(account):  # type: ignore[no-untyped-def]
     return account.last_event_time - account.ring_time[place]
 
 
-@nb.njit(nogil=True)
+@piece
 def push(account, t, amount, key, digest, merchant, device, country, direction, channel):  # type: ignore[no-untyped-def]
     """Remember an event in place of the oldest; `ring_floor` rises to the time of what is forgotten."""
     place = account.ring_next

@@ -6,9 +6,9 @@ Places of tiles outside `(head - length, head]` are zero once `head` has moved. 
 The pieces are compiled into the kernel and not cached by themselves: numba would not see that a callee's file changed.
 """
 
-import numba as nb
 import numpy as np
 
+from monitor.jit import piece
 from monitor.state.layout import CREDIT, DAY
 
 SUM_LIMIT = 1 << 57
@@ -26,7 +26,7 @@ _DAY_SIZE, _DAY_LENGTH = DAY.size_ms, DAY.count
 _CREDIT_SIZE, _CREDIT_LENGTH = CREDIT.size_ms, CREDIT.count
 
 
-@nb.njit(nogil=True)
+@piece
 def bounds(head, tile, length, late):  # type: ignore[no-untyped-def]
     """Oldest and newest tile, both inclusive, of the window that ends at an event's `tile`; none when newest < oldest.
 
@@ -36,7 +36,7 @@ def bounds(head, tile, length, late):  # type: ignore[no-untyped-def]
     return max(tile, head) - length + 1, newest
 
 
-@nb.njit(nogil=True)
+@piece
 def read(counts, sums, at, size, length, head, t, late):  # type: ignore[no-untyped-def]
     """Count and sum (int64, base minor) of the family's window at time `t`."""
     oldest, newest = bounds(head, t // size, length, late)
@@ -49,7 +49,7 @@ def read(counts, sums, at, size, length, head, t, late):  # type: ignore[no-unty
     return count, total
 
 
-@nb.njit(nogil=True)
+@piece
 def largest(maxima, at, size, length, head, t, late):  # type: ignore[no-untyped-def]
     """Greatest amount of the family's window at time `t`, float64 of a float32; 0 for none."""
     oldest, newest = bounds(head, t // size, length, late)
@@ -61,7 +61,7 @@ def largest(maxima, at, size, length, head, t, late):  # type: ignore[no-untyped
     return np.float64(greatest)
 
 
-@nb.njit(nogil=True)
+@piece
 def distinct(sketch, head, t, late):  # type: ignore[no-untyped-def]
     """Estimated number of distinct merchants in the day's window at time `t`, a whole float64; 111 at most."""
     oldest, newest = bounds(head, t // _DAY_SIZE, _DAY_LENGTH, late)
@@ -77,7 +77,7 @@ def distinct(sketch, head, t, late):  # type: ignore[no-untyped-def]
     return _DISTINCT[bits]
 
 
-@nb.njit(nogil=True)
+@piece
 def has_room(sums, at, size, length, head, t, amount):  # type: ignore[no-untyped-def]
     """Whether `amount` (0..SUM_LIMIT) fits in the tile of `t`; a tile out of the ring takes nothing, so it always does."""
     tile = t // size
@@ -86,7 +86,7 @@ def has_room(sums, at, size, length, head, t, amount):  # type: ignore[no-untype
     return sums[at + tile % length] <= SUM_LIMIT - amount
 
 
-@nb.njit(nogil=True)
+@piece
 def add(counts, sums, at, size, length, head, t, amount):  # type: ignore[no-untyped-def]
     """Count `amount` in the tile of `t`, unless that tile has left the ring. Returns the head, moved on if the tile is newer."""
     tile = t // size
@@ -101,7 +101,7 @@ def add(counts, sums, at, size, length, head, t, amount):  # type: ignore[no-unt
     return max(head, tile)
 
 
-@nb.njit(nogil=True)
+@piece
 def raise_largest(maxima, at, size, length, head, t, amount):  # type: ignore[no-untyped-def]
     """`add` for maxima, called with the head from before it."""
     tile = t // size
@@ -113,7 +113,7 @@ def raise_largest(maxima, at, size, length, head, t, amount):  # type: ignore[no
     maxima[place] = max(maxima[place], np.float32(amount))
 
 
-@nb.njit(nogil=True)
+@piece
 def mark_merchant(sketch, head, t, merchant):  # type: ignore[no-untyped-def]
     """`add` for the day's merchant sketch, called with the head from before it. The bit is the top five of the hash; 0 is none."""
     tile = t // _DAY_SIZE
@@ -125,7 +125,7 @@ def mark_merchant(sketch, head, t, merchant):  # type: ignore[no-untyped-def]
         sketch[tile % _DAY_LENGTH] |= np.uint32(1) << np.uint32(merchant >> np.uint32(27))
 
 
-@nb.njit(nogil=True)
+@piece
 def read_credits(account, t, late):  # type: ignore[no-untyped-def]
     """Count and sum of credits in the 24 h before `t`."""
     return read(account.credit_count, account.credit_sum, 0, _CREDIT_SIZE, _CREDIT_LENGTH, account.credit_head, t, late)
