@@ -26,7 +26,7 @@ def body_lines(source: str) -> set[int]:
 
 def _is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Decorated by numba, or by what monitor/jit.py makes of it."""
-    return any(re.search(r"\b(njit|kernel|inlined)\b", ast.unparse(each)) for each in function.decorator_list)
+    return any(re.search(r"\b(njit|kernel|inlined|piece)\b", ast.unparse(each)) for each in function.decorator_list)
 
 
 def _is_literal(statement: ast.stmt) -> bool:
