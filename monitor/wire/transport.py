@@ -240,6 +240,11 @@ class Consumer(aiokafka.Consumer):
             self._acked_index[tp].clear()
         return self._committable.get(tp.partition)
 
+    async def commit_and_end_transactions(self) -> None:
+        """The last commit, at a stop or a revocation. Faust takes one that is under way for it, and what was acked since would stay behind."""
+        await self.maybe_wait_for_commit_to_finish()
+        await super().commit_and_end_transactions()
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's stall warnings know records, not chunks; ours are the age of the last fetch and commit."""
 

@@ -1,5 +1,7 @@
 """Our transport's book-keeping, on Faust's own consumer class; only the thread that talks to Kafka is an actor's."""
 
+import asyncio
+
 import faust
 import pytest
 from aiokafka import ConsumerRecord
@@ -277,3 +279,22 @@ async def test_a_log_that_cannot_be_read_ends_the_process(consumer, error):
     with pytest.raises(DamagedLogError, match=str(error).replace("[", r"\[")):
         await consumer._getmany({SOURCE}, 1.0)
     assert consumer._host.log[-1] == ("failed", DamagedLogError)
+
+
+async def test_the_last_commit_comes_behind_one_that_is_under_way(consumer, monkeypatch):
+    """Faust waits for the one under way and commits nothing: what was acked since it began stayed behind, and lag tools saw it."""
+    committed = []
+
+    async def force_commit(topics=None, start_new_transaction=True):
+        committed.append(start_new_transaction)
+        return True
+
+    monkeypatch.setattr(consumer, "force_commit", force_commit)
+    under_way = consumer._commit_fut = asyncio.get_running_loop().create_future()
+    last = asyncio.create_task(consumer.commit_and_end_transactions())
+    await asyncio.sleep(0)
+    assert committed == []
+    consumer._commit_fut = None
+    under_way.set_result(None)
+    await last
+    assert committed == [False]
