@@ -38,7 +38,7 @@ def quarantine(takeover: Takeover, to: DeadLetterTopic, partition: int, offset: 
     """
     taken = takeover.take(partition)
     position = taken.position
-    record = next_record(takeover, partition, position.last_offset + 1)
+    record = takeover.record_from(partition, position.last_offset + 1)
     if record is None or record.offset != offset:
         raise ProtocolError(
             f"{position.topic}[{partition}] offset {offset}: the next undecided record is "
@@ -61,12 +61,6 @@ def quarantine(takeover: Takeover, to: DeadLetterTopic, partition: int, offset: 
     letter = dead_letter(record, Reason.QUARANTINED, position.topic, partition, to)
     taken.writer.commit([letter, Message(takeover.audit_topic, None, block, partition, [])])
     return Quarantined(record, after.height)
-
-
-def next_record(takeover: Takeover, partition: int, offset: int) -> Record | None:
-    """The first record at or after `offset`; None at the end of the log. Raises `BrokerError`."""
-    records, _ = takeover.records_from(partition, offset, 1)
-    return records[0] if records else None
 
 
 def _signed(versions: Mapping[str, str], author: str) -> Mapping[str, str]:

@@ -127,9 +127,9 @@ class Takeover:
         found = self.log.first_from(self.topic, partition, offset)
         return None if found is None else found.offset
 
-    def records_from(self, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
-        """At most `limit` transactions from `offset` on, and how many of them have unreadable headers. Raises `BrokerError`."""
-        return self.log.records_from(self.topic, partition, offset, limit)
+    def record_from(self, partition: int, offset: int) -> Record | None:
+        """The first transaction at or after `offset`, headers and all; None at the end of the log. Raises `BrokerError` and `DamagedLogError`."""
+        return self.log.record_from(self.topic, partition, offset)
 
     def _begin(self, partition: int, topic_id: str, writer: Writer) -> Position:
         start = resolve_start(self.log, self.topic, partition, self.start, self.warmup_s, self.clock.now_ms())

@@ -13,7 +13,6 @@ from monitor.deciding import DecidingContext
 from monitor.effects.audit import position_of
 from monitor.effects.block import read_block
 from monitor.effects.deadletters import DeadLetterTopic
-from monitor.quarantine import next_record
 from monitor.quarantine import quarantine as take_out
 from monitor.settings import load_settings
 from monitor.takeover import Takeover
@@ -53,7 +52,7 @@ def _ask(takeover: Takeover, partition: int, offset: int) -> None:
     """Show what would be taken out; nothing is fenced yet."""
     tail = takeover.log.tail(takeover.audit_topic, partition)
     after = -1 if tail is None or tail.value is None else position_of(read_block(tail.value)).last_offset
-    record = next_record(takeover, partition, after + 1)
+    record = takeover.record_from(partition, after + 1)
     where = f"{takeover.topic}[{partition}]"
     if record is None or record.offset != offset:
         found = "there is none" if record is None else f"it is {record.offset}"

@@ -1,6 +1,6 @@
 """Account ids to slots: an open-addressing hash table in arrays, so that a run's keys are looked up where they lie.
 
-Python's dict took 140 bytes an account and an object a key of each run. This one takes about 60, and a run's lookups are one call. Linear
+Python's dict took 140 bytes an account and an object a key of each run. This one takes 46 for ids of ten, and a run's lookups are one call. Linear
 probing with deletion by shifting back (Knuth, "The Art of Computer Programming", vol. 3, 6.4, algorithm R); the hash is SipHash-1-3 under a key that
 each index draws for itself: account ids come from outside. Which slot an account gets depends on the order of arrival alone, not on hashes.
 """

@@ -21,7 +21,8 @@ def _varint(data, at, end):  # type: ignore[no-untyped-def]
         at += 1
         bits |= U64(byte & 0x7F) << shift
         if byte < 0x80:
-            after = at
+            # The tenth byte has room for one bit; who takes more would read another number than Python does.
+            after = at if shift < U64(63) or byte <= 1 else np.int64(_FAILED)
             break
         shift += U64(7)
     return np.int64(bits >> U64(1)) ^ -np.int64(bits & U64(1)), after

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from operator import methodcaller
 from typing import Any, TypeVar
 
@@ -104,22 +103,19 @@ class KafkaLog:
                 return _tail(message)
             return None
 
-    def records_from(self, topic: str, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
-        """At most `limit` committed records from `offset` on, and how many of them have a header whose name is not UTF-8: those come
-        without headers. Raises `BrokerError` and `DamagedLogError`.
+    def record_from(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The first committed record at or after `offset`; None at the end of the log. One with a header whose name is not UTF-8
+        comes without headers. Raises `BrokerError` and `DamagedLogError`.
         """
         with _reader(self._config) as consumer:
             consumer.assign([TopicPartition(topic, partition, offset)])
-            records, unreadable = [], 0
-            for message in islice(_until_end(consumer, topic, partition), limit):
+            for message in _until_end(consumer, topic, partition):
                 try:
                     headers = _headers(message) or ()
                 except (UnicodeDecodeError, SystemError):
-                    headers, unreadable = (), unreadable + 1
-                records.append(
-                    Record(message.offset(), message.key(), message.value(), message.timestamp()[1], tuple(headers))
-                )
-            return records, unreadable
+                    headers = ()
+                return Record(message.offset(), message.key(), message.value(), message.timestamp()[1], tuple(headers))
+            return None
 
     def group_offset(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that a consumer group has committed; None for none. Raises `BrokerError`."""

@@ -44,9 +44,9 @@ class Log(Protocol):
         """The first offset whose timestamp is at least `time_ms`; the end of the log when there is none."""
         ...
 
-    def records_from(self, topic: str, partition: int, offset: int, limit: int) -> tuple[list[Record], int]:
-        """At most `limit` committed records from `offset` on, and how many of them have a header whose name is not UTF-8: those come
-        without headers.
+    def record_from(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The first committed record at or after `offset`; None at the end of the log. One with a header whose name is not UTF-8
+        comes without headers.
         """
         ...
 

@@ -26,7 +26,7 @@ MOST_RUNS = 2_000
 """Some 50 kB each."""
 
 Held = tuple[bytes, tuple[bytes, ...], bytes, bytes, int]
-"""Accounts: their records, the slot of each, who is in each slot, which are free, and where the hand of the sweep stands."""
+"""Accounts: their records, the ids by slot, which slots are taken, which are free and in what order, and where the hand of the sweep stands."""
 
 _stream = -1
 _runs: dict[Any, tuple[pipeline.Decided, bytes, KeyIndex, int]] = {}

@@ -148,6 +148,21 @@ def test_a_batch_whose_checksum_holds_and_whose_records_do_not_is_damaged_and_no
     assert len(found) <= counted
 
 
+@pytest.mark.parametrize(("last", "whole"), [(1, True), (2, False), (0x7F, False)])
+def test_a_number_of_more_than_64_bits_is_damage(last, whole):
+    """Python and the kernel would each read another one."""
+    value = b"\xff" * 9 + bytes([last])  # as a time delta, which may be anything
+    body = b"\0" + value + b"\0\x02k\x02v\0"
+    raw = bytearray(batch(0, [(b"k", b"v", [])])[:61] + bytes([2 * len(body)]) + body)
+    struct.pack_into(">i", raw, 8, len(raw) - 12)
+    struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+    if whole:
+        assert [len(part) for part in ours(bytes(raw))] == [1]
+    else:
+        with pytest.raises(DamagedLogError):
+            list(ours(bytes(raw)))
+
+
 @pytest.mark.parametrize(("place", "value"), [(16, 3), (8, 0x7F), (23, -1), (57, -1)])
 def test_a_header_that_cannot_be_is_damage(place, value):
     raw = bytearray(batch(0, [(b"k", b"v", [])]) + bytes(200))
