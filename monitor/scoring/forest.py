@@ -7,7 +7,7 @@ Every tree is padded to the depth `D` of the deepest. Node `i` has its children 
     score = 2 ** -(mean over trees of leaf) / c,   leaf = depth + c(samples in the leaf),   c = c(max_samples)
 
 which is `-score_samples` of scikit-learn: 0 to 1, higher is stranger. No fast-math: a row's score is one sequence of float64
-additions in the order of the trees, so it does not depend on the other rows it is scored with.
+additions in the order of the trees, so it does not depend on the other rows it is scored with, nor on the processor (`exp2.py`).
 
 NaN: a row with a NaN in any of its features is not scored; its score is NaN, and the caller says so (`degraded`).
 Infinities compare as numbers. Features are compared as float32, as scikit-learn does.
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ArtifactError
+from monitor.scoring.exp2 import exp2
 from monitor.scoring.walk import contributions, path_sums
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Forest:
         if rows.ndim != 2 or rows.shape[1] != self.features:
             raise ValueError(f"rows: shape {rows.shape}; this forest scores float32[n, {self.features}]")
         paths = path_sums(rows, self.feature, self.threshold, self.leaf, self.depth)
-        return np.exp2(paths * (-1.0 / (self.trees * self.normaliser)))
+        return exp2(paths * (-1.0 / (self.trees * self.normaliser)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The forest as named arrays; `from_arrays` takes them back."""
