@@ -76,8 +76,8 @@ class Worker:
     def recovered(self) -> list[int]:
         return list(self.ready().get("recovered", []))
 
-    def decided(self) -> int:
-        """Transactions read by it."""
+    def done(self) -> int:
+        """Transactions decided by it, as its /metrics say."""
         self.check()
         url = serving_url(self.log)
         try:

@@ -92,9 +92,9 @@ def run(brokers: str, loaded: Installation, command: tuple[str, ...], count: int
     """A fresh installation of its own over the loaded topic."""
     with Installation(brokers, PARTITIONS, topics=loaded.name) as installation:
         worker = installation.start(command, cpu=WORKER_CPU)
-        first = wait_for(worker.decided, "the first run", every_s=POLL_S)
+        first = wait_for(worker.done, "the first run", every_s=POLL_S)
         began, cpu = time.time(), cpu_seconds(worker.pid)
-        wait_for(lambda: worker.decided() >= count, "all decided", every_s=POLL_S)
+        wait_for(lambda: worker.done() >= count, "all decided", every_s=POLL_S)
         cpu_s = cpu_seconds(worker.pid) - cpu
         wall_s = last_commit_s(installation) - began
         return {
@@ -129,7 +129,7 @@ def wait_and_see(brokers: str, command: tuple[str, ...], rate: int, seconds: flo
             assert reader.stdout.readline() == b"reading\n"
             feed = Feed(installation, batches, rate, stamped=True).start().wait()
             count = len(feed.times)
-            wait_for(lambda: worker.decided() >= count, "all decided", every_s=0.05)
+            wait_for(lambda: worker.done() >= count, "all decided", every_s=0.05)
             time.sleep(1.0)  # what is decided is being read
         finally:
             reader.terminate()

@@ -58,7 +58,7 @@ def measure(installation: Installation, options: argparse.Namespace) -> list[dic
     workers = {name: installation.start(**settings) for name in ("first", "second")}
     say(f"{accounts:,} accounts, each once")
     Feed(installation, uniform(accounts, accounts, 1)).start().wait()
-    wait_for(lambda: sum(worker.decided() for worker in workers.values()) >= accounts, "every account decided")
+    wait_for(lambda: sum(worker.done() for worker in workers.values()) >= accounts, "every account decided")
     before = settled(workers, installation.partitions)
     enough = int(options.rate * (5 * options.seconds + 600))
     feed = Feed(installation, uniform(enough, accounts, 2, options.rate), options.rate).start()

@@ -60,7 +60,7 @@ def fill(installation: Installation, accounts: int, seconds: float, rate: float)
     say(f"{accounts:,} accounts, each once")
     worker = installation.start()
     Feed(installation, uniform(accounts, accounts, 1)).start().wait()
-    wait_for(lambda: worker.decided() >= accounts, "every account decided")
+    wait_for(lambda: worker.done() >= accounts, "every account decided")
     count = int(seconds * rate)
     say(f"{count:,} transactions at {rate:,.0f} a second")
     feed = Feed(installation, uniform(count, accounts, 2, rate), rate).start()
@@ -71,7 +71,7 @@ def fill(installation: Installation, accounts: int, seconds: float, rate: float)
         if time.monotonic() - told > 60:
             told = time.monotonic()
             say(
-                f"{feed.sent:,} sent, {worker.decided() - accounts:,} decided, {worker.memory_mb()} MB, {feed.late_s:.2f} s late"
+                f"{feed.sent:,} sent, {worker.done() - accounts:,} decided, {worker.memory_mb()} MB, {feed.late_s:.2f} s late"
             )
     worker.kill()
     installation.workers.remove(worker)

@@ -94,7 +94,7 @@ class Ours:
         return self._worker.pid
 
     def done(self) -> int:
-        return self._worker.decided()
+        return self._worker.done()
 
     def ready(self) -> bool:
         return len(self._worker.recovered()) == PARTITIONS
