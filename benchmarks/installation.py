@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from numpy.typing import NDArray
 
 from benchmarks.reading import environment, pin
 from monitor.demo.stage import serving_url
@@ -38,6 +39,9 @@ SHIPPED = ("-m", "monitor", "run")
 
 Pairs = tuple[list[bytes], list[bytes]]
 """Keys and values, of equal number."""
+
+Choose = Callable[[np.random.Generator, NDArray[np.int64]], NDArray[np.int64]]
+"""Account numbers int64[n] for places int64[n] in a stream."""
 
 
 class Worker:
@@ -78,14 +82,23 @@ class Worker:
 
     def done(self) -> int:
         """Transactions decided by it, as its /metrics say."""
+        return int(self._metrics("monitor_transactions_in_total").get("", 0))
+
+    def stages_s(self) -> dict[str, float]:
+        """Seconds spent in each stage so far, as its /metrics say."""
+        found = self._metrics("monitor_stage_seconds_sum")
+        return {labels.partition('"')[2].rstrip('"}'): seconds for labels, seconds in found.items()}
+
+    def _metrics(self, name: str) -> dict[str, float]:
+        """Values of one metric by labels as they are written, {} before it serves."""
         self.check()
         url = serving_url(self.log)
         try:
             text = httpx.get(f"{url}/metrics", timeout=10.0).text if url else ""
         except httpx.TransportError:
-            return 0
-        lines = [line for line in text.splitlines() if line.startswith("monitor_transactions_in_total ")]
-        return int(float(lines[0].split()[1])) if lines else 0
+            return {}
+        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
+        return {labelled.removeprefix(name): float(value) for labelled, _, value in lines}
 
     def memory_mb(self, field: str = "VmRSS") -> int:
         """`VmRSS` now, or `VmHWM` at most."""
@@ -156,7 +169,16 @@ class Installation:
 
 
 def uniform(count: int, accounts: int, seed: int, rate: float = 0.0) -> Iterator[Pairs]:
-    """Simulated transactions dealt to `accounts` accounts, in batches: each account in turn without a rate, at random with one.
+    """Simulated transactions dealt to `accounts` accounts, in batches: each account in turn without a rate, at random with one."""
+
+    def choose(draw: np.random.Generator, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return draw.integers(0, accounts, len(places)) if rate else places % accounts
+
+    return dealt(count, seed, choose, rate)
+
+
+def dealt(count: int, seed: int, choose: Choose, rate: float = 0.0) -> Iterator[Pairs]:
+    """Simulated transactions, each dealt to the account that `choose` names for its place in the stream.
 
     With a rate, event times are when each is due from now on; without, the simulator's, ending now.
     """
@@ -165,11 +187,10 @@ def uniform(count: int, accounts: int, seed: int, rate: float = 0.0) -> Iterator
     shift, now_ms = time.time_ns() // 1_000_000 - spec.end_ms, time.time_ns() // 1_000_000
     for batch in generate(spec):
         places = done + np.arange(len(batch))
-        numbers = draw.integers(0, accounts, len(batch)) if rate else places % accounts
         moved = batch.moved(shift)
         if rate:
             moved = replace(moved, event_time=now_ms + (places * 1000 / rate).astype(np.int64))
-        messages = transaction_messages(replace(moved, account_id=named(numbers)), 1)
+        messages = transaction_messages(replace(moved, account_id=named(choose(draw, places))), 1)
         done += len(batch)
         yield messages.keys, messages.values  # type: ignore[misc]
 
@@ -222,6 +243,8 @@ class Feed:
         try:
             began = time.monotonic()
             for keys, values in self._batches:
+                if self.stopped:
+                    break
                 step = max(int(self._rate / STEPS_A_SECOND), 1) if self._rate else len(keys)
                 for at in range(0, len(keys), step):
                     if self.stopped:

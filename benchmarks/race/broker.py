@@ -1,5 +1,7 @@
 """The Kafka of the race, and what is asked of it beside reading and writing."""
 
+from collections.abc import Mapping
+
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -14,8 +16,8 @@ WAIT_S = 60.0
 class RaceKafka(EmbeddedKafka):
     """The embedded Kafka with the JVM's own compiler: it lives for an hour, and has a core for itself."""
 
-    def __init__(self) -> None:
-        super().__init__(heap_mib=HEAP_MIB)
+    def __init__(self, config: Mapping[str, str] | None = None) -> None:
+        super().__init__(config, heap_mib=HEAP_MIB)
 
     def _command(self, *arguments: object) -> list[str]:
         command: list[str] = super()._command(*arguments)  # type: ignore[arg-type]
