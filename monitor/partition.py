@@ -7,7 +7,7 @@ between a decision and the acknowledgement of its commit ends the process: the s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from monitor import pipeline
 from monitor.chunk_queue import ChunkQueue, Event
 from monitor.clock import Clock
+from monitor.cutting import MAX_RUN_BYTES, Cutting, quarantine_command
 from monitor.effects.audit import Position
 from monitor.errors import FencedError, GapError
 from monitor.failpoints import Reach, pass_by
@@ -35,13 +36,6 @@ log = logging.getLogger(__name__)
 
 STOP_S = 10.0
 """How long a revocation waits for the run in flight. Longer, and the group waits for us; the next owner's fence settles it."""
-
-CAUTIOUS_AFTER = 3
-"""Attempts at one position after which runs are of one record, until one more than `max_run_records` of them are behind."""
-
-MAX_RUN_BYTES = 64 << 20
-"""Most bytes of records in one run, unless one record alone has more: a producer's queue ends at 1 GiB, and a fetch is bounded as it
-was compressed, so that a few megabytes of the log may hold gigabytes to dead-letter. Also what may wait for a partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +72,7 @@ class Partition:
         self._around = around
         self._queue = ChunkQueue(around.max_queue_records, MAX_RUN_BYTES)
         self._stopping = False
-        self._alone_through = -1
+        self._cutting = Cutting(number, around.max_run_records)
         self._task: asyncio.Task[None] | None = None
         self._recovered = False
 
@@ -164,8 +158,7 @@ class Partition:
     async def _count_attempt(self) -> None:
         """How often deciding began at this position; counted once there is something to decide, and again at the next takeover."""
         attempts = await self._in_thread(self._around.takeover.attempts, self.number, self.next_offset)
-        if attempts > CAUTIOUS_AFTER:
-            self._alone_through = self.next_offset + self._around.max_run_records
+        self._cutting.beware(attempts, self.next_offset)
 
     async def _decide_next(self) -> None:
         events = self._queue.take(self._around.max_run_records)
@@ -184,27 +177,13 @@ class Partition:
             replayed += known
         if replayed:
             self._around.metrics.record_replayed(replayed)
-        for run in self._cut(Records.join(fresh)) if fresh else ():
+        for run in self._cutting.cut(Records.join(fresh)) if fresh else ():
             if self._stopping:
                 return  # nothing of it is acked: what is not committed will be read again
             await self._decide_run(run)
         for event in events:
             event.ack()
         self._around.reach("run_acked")
-
-    def _cut(self, records: Records) -> Iterator[Records]:
-        """The records as runs: within bounds, and one by one where a record is suspected of ending the worker."""
-        rest = records.after(self._alone_through)
-        for row in range(len(records) - len(rest)):
-            offset = int(records.offsets[row])
-            log.warning(
-                "a record alone, after %d attempts at one position; if this worker ends now: %s",
-                CAUTIOUS_AFTER,
-                quarantine_command(self.number, offset),
-                extra={"partition": self.number, "offset": offset},
-            )
-            yield records[row : row + 1]
-        yield from _within(rest, self._around.max_run_records)
 
     async def _check_gap(self, last: int, first: int, follows: int | None) -> None:
         """A chunk that starts beyond the offset after `last` has lost something, unless the log itself holds nothing in between.
@@ -282,19 +261,3 @@ class Partition:
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
-
-
-def quarantine_command(partition: int, offset: int) -> str:
-    """What an operator types to dead-letter one record unread."""
-    return f"monitor quarantine --partition {partition} --offset {offset}"
-
-
-def _within(records: Records, max_records: int) -> Iterator[Records]:
-    """The records, cut where a run would have more than `max_records`, and in front of each that would bring it beyond `MAX_RUN_BYTES`."""
-    ends, start = np.cumsum(records.sizes), 0
-    while start < len(records):
-        before = int(ends[start - 1]) if start else 0
-        stop = int(np.searchsorted(ends, before + MAX_RUN_BYTES, "right"))
-        stop = min(max(stop, start + 1), start + max_records)
-        yield records[start:stop]
-        start = stop

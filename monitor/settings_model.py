@@ -82,12 +82,12 @@ class Settings(BaseModel):
         0, ge=0, description="Seconds of record time before the start that build state without alerting."
     )
     # bounds
-    max_run_records: int = Field(8192, ge=1, le=65_536, description="Most records decided in one transaction.")
+    max_run_records: int = Field(32_768, ge=1, le=65_536, description="Most records decided in one transaction.")
     max_queue_records: int = Field(
-        20_000, ge=1, description="Records that may wait for a partition before fetching pauses."
+        65_536, ge=1, description="Records that may wait for a partition before fetching pauses."
     )
     fetch_max_bytes: int = Field(
-        1 << 20, ge=1024, description="Most bytes one fetch takes from one partition, as compressed."
+        2 << 20, ge=1024, description="Most bytes one fetch takes from one partition, as compressed."
     )
     max_value_bytes: int = Field(1 << 20, ge=1024, description="A larger value is dead-lettered.")
     dlq_max_bytes: int = Field(

@@ -285,12 +285,12 @@ async def test_a_run_holds_no_more_than_it_may_and_a_larger_chunk_is_cut(bench):
 async def test_a_run_holds_no_more_bytes_than_it_may_but_at_least_one_record(bench, monkeypatch):
     on = await bench()
     sizes = [len(record.value) + len(record.key) for record in on.transactions]
-    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", sum(sizes[:3]))
+    monkeypatch.setattr("monitor.cutting.MAX_RUN_BYTES", sum(sizes[:3]))
     on.partition.put(on.event(0, 1, 2, 3, 4))
     await until(lambda: on.acked == [4])
     assert on.runs[0] == [0, 1, 2]
     assert on.decided == [0, 1, 2, 3, 4]
-    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
+    monkeypatch.setattr("monitor.cutting.MAX_RUN_BYTES", 1)
     on.partition.put(on.event(5, 6))
     await until(lambda: on.acked == [4, 6])
     assert on.runs[-2:] == [[5], [6]]
@@ -299,7 +299,7 @@ async def test_a_run_holds_no_more_bytes_than_it_may_but_at_least_one_record(ben
 
 async def test_headers_count_among_the_bytes_of_a_run(bench, monkeypatch):
     on = await bench()
-    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 10_000)
+    monkeypatch.setattr("monitor.cutting.MAX_RUN_BYTES", 10_000)
     event = on.event(0, 1, 2)
     large = [replace(record, headers=[("nothing", None), ("x", b"x" * 9_000)]) for record in event.value.records]
     on.partition.put(replace(event, value=Chunk(Records.of(large), -1)))
@@ -309,7 +309,7 @@ async def test_headers_count_among_the_bytes_of_a_run(bench, monkeypatch):
 
 async def test_stopping_between_the_runs_of_one_chunk_acks_none_of_it(bench, monkeypatch):
     on = await bench()
-    monkeypatch.setattr("monitor.partition.MAX_RUN_BYTES", 1)
+    monkeypatch.setattr("monitor.cutting.MAX_RUN_BYTES", 1)
     on.writer.hold()
     on.partition.put(on.event(0, 1, 2))
     await until(lambda: on.writer.begun == 1)

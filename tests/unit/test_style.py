@@ -62,8 +62,10 @@ LAYERS: dict[str, set[str]] = {
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
+    "monitor.cutting": set(),
     "monitor.partition": {
         "monitor.chunk_queue",
+        "monitor.cutting",
         "monitor.pipeline",
         "monitor.takeover",
         "monitor.wire",
