@@ -162,6 +162,21 @@ class Installation:
 
         wait_until(reached, timeout_s, lambda: "\n".join(worker.tail() for worker in self.workers), every_s=0.5)
 
+    def wait_group_at_end(self, timeout_s: float = END_S) -> None:
+        """Until the group's offsets, which lag tools read, are where deciding is. A stop in the middle of a rebalance may leave them behind."""
+        ends = self.ends()
+        consumer = Consumer({"bootstrap.servers": self.settings.brokers, "group.id": self.settings.app_id})
+        places = [TopicPartition(self.settings.topic_transactions, p) for p in ends]
+
+        def reached() -> bool:
+            self.check_alive()
+            return all(each.offset == ends[each.partition] + 1 for each in consumer.committed(places, timeout=20))
+
+        try:
+            wait_until(reached, timeout_s, lambda: "\n".join(worker.tail() for worker in self.workers), every_s=0.5)
+        finally:
+            consumer.close()
+
     def check_alive(self) -> None:
         """A worker that left by itself has failed."""
         for worker in self.workers:

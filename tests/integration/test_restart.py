@@ -27,6 +27,7 @@ def cpu_load(processes: int = 2) -> Iterator[None]:
 
 def check(installation, count):
     """What the checker says once the workers have stopped: all of it decided once, and the state as if nothing had happened."""
+    installation.wait_group_at_end()
     running = [worker for worker in installation.workers if worker.process.poll() is None]
     assert {worker.stop() for worker in running} == {0}
     found = reconcile(installation)
