@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
 from monitor.effects.alerts import AlertFacts, alert_id, alert_message
+from monitor.effects.attributions import encoded
 from monitor.effects.audit import Position, build_block
 from monitor.effects.changelog import changelog_messages, tail_of, tombstones
 from monitor.effects.deadletters import DeadLetterTopic, dead_letters
@@ -265,15 +266,13 @@ def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) ->
     if model is None:
         return []
     thresholds, at = {REVIEW: model.review_threshold, BLOCK: model.block_threshold}, draft.alerting
+    why = explain(model, draft.folded.features[at])
+    attributed = encoded(why.features, why.values, why.baselines, why.contributions, why.order)
     # Python's own numbers, all at once: one by one, numpy takes ten times as long.
-    cells_of = columns.longs[:, at].T.tolist()
-    rows = zip(
-        at.tolist(), draft.offsets[at].tolist(), draft.outcome[at].tolist(), draft.scores[at].tolist(), strict=True
-    )
+    known = (at, draft.offsets[at], draft.outcome[at], draft.scores[at], columns.longs[:, at].T)
+    rows = zip(*(each.tolist() for each in known), why.reasons, attributed, strict=True)
     messages = []
-    for (row, offset, outcome, score), longs, explained in zip(
-        rows, cells_of, explain(model, draft.folded.features[at]), strict=True
-    ):
+    for row, offset, outcome, score, longs, reasons, attributions in rows:
         facts = AlertFacts(
             alert_id=alert_id(position.topic_id, run.partition, offset),
             transaction_id=columns.text(cells.TRANSACTION_ID, row) or "",
@@ -285,9 +284,9 @@ def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) ->
             threshold=thresholds[outcome],
             model_version=model.version,
             feature_set=model.feature_set,
-            reasons=explained.reasons,
+            reasons=reasons,
             rule_hits=(),
-            attributions=explained.attributions,
+            attributions=attributions,
             degraded=(),
             amount_minor=longs[cells.AMOUNT_MINOR],
             currency=columns.text(cells.CURRENCY, row) or "",

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import struct
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha1
@@ -39,23 +40,11 @@ class RuleHit:
     text: str
 
 
-class Attribution(NamedTuple):
-    """A feature's part in the score; fields as in schemas/alert.avsc. Any tuple of the same fields will do."""
+class AlertFacts(NamedTuple):
+    """Everything that was decided about one transaction; fields as in schemas/alert.avsc. Times are ms since the epoch, UTC.
 
-    feature: str
-    value: float
-    unit: str
-    baseline: float | None
-    contribution: float
-
-
-Attributed = tuple[str, float, str, float | None, float]
-"""`Attribution` to whoever does not know that one."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFacts:
-    """Everything that was decided about one transaction; fields as in schemas/alert.avsc. Times are ms since the epoch, UTC."""
+    `attributions` are encoded already (`monitor/effects/attributions.py`), strongest first.
+    """
 
     alert_id: str
     transaction_id: str
@@ -69,7 +58,7 @@ class AlertFacts:
     feature_set: str
     reasons: tuple[str, ...]
     rule_hits: tuple[RuleHit, ...]
-    attributions: tuple[Attributed, ...]
+    attributions: Sequence[bytes]
     degraded: tuple[str, ...]
     amount_minor: int
     currency: str
@@ -113,7 +102,7 @@ def encode_alert(facts: AlertFacts, schema_id: int) -> bytes:
         same_text(facts.feature_set),
         array([text(reason) for reason in facts.reasons]),
         array([_rule_hit(hit) for hit in facts.rule_hits]),
-        array([_attribution(each) for each in facts.attributions]),
+        array(facts.attributions),
         array([same_text(what) for what in facts.degraded]),
         long(facts.amount_minor),
         text(facts.currency),
@@ -144,21 +133,6 @@ def _rule_hit(hit: RuleHit) -> bytes:
             text(hit.text),
         )
     )
-
-
-def _attribution(each: Attributed) -> bytes:
-    feature, value, unit, baseline, contribution = each
-    packed, named, of_unit = _layout(feature, unit, baseline is not None)
-    if baseline is None:
-        return packed.pack(named, value, of_unit, _NULL, contribution)
-    return packed.pack(named, value, of_unit, _PRESENT, baseline, contribution)
-
-
-@lru_cache(4096)
-def _layout(feature: str, unit: str, with_baseline: bool) -> tuple[struct.Struct, bytes, bytes]:
-    """An attribution has the same size whenever it is of the same feature: that layout, and the encoded name and unit."""
-    named, of_unit = text(feature), text(unit)
-    return struct.Struct(f"<{len(named)}sd{len(of_unit)}s1s{'d' if with_baseline else ''}d"), named, of_unit
 
 
 @cache

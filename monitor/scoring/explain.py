@@ -36,40 +36,56 @@ class Attribution(NamedTuple):
     contribution: float
 
 
-class Explanation(NamedTuple):
-    """Of one row. `contributions` float64[k], in the order of the model's features; `attributions` the same by name, strongest first.
+class Explanations(NamedTuple):
+    """Of `m` rows, over the model's `k` features: `contributions`, `values` and `baselines` float64[m, k] (a value's own where there is
+    no baseline), `actual_paths` float64[m], `order` int64[m, k]: places in `features`, strongest first.
 
-    `sum(contributions) == expected_path - actual_path`, to float64 rounding. `reasons`: one to three sentences, strongest first,
-    of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
+    `contributions[i].sum() == expected_path - actual_paths[i]`, to float64 rounding. `reasons`: of each row one to three sentences,
+    strongest first, of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
     """
 
+    features: tuple[Feature, ...]
     contributions: NDArray[np.float64]
+    values: NDArray[np.float64]
+    baselines: NDArray[np.float64]
+    order: NDArray[np.int64]
     expected_path: float
-    actual_path: float
-    attributions: tuple[Attribution, ...]
-    reasons: tuple[str, ...]
+    actual_paths: NDArray[np.float64]
+    reasons: list[tuple[str, ...]]
+
+    def attributions(self, row: int) -> tuple[Attribution, ...]:
+        """What each feature had to do with one row, by name, strongest first."""
+        return tuple(
+            Attribution(
+                feature.name,
+                float(self.values[row, place]),
+                feature.unit,
+                None if feature.baseline is None else float(self.baselines[row, place]),
+                float(self.contributions[row, place]),
+            )
+            for place, feature in ((place, self.features[place]) for place in self.order[row].tolist())
+        )
 
 
-def explain(model: Model, features: NDArray[np.float64]) -> list[Explanation]:
+def explain(model: Model, features: NDArray[np.float64]) -> Explanations:
     """Explain each row of `features` float64[m, len(CATALOGUE)]: the rows that become alerts, not the whole run."""
     forest, columns = model.forest, _columns(model.features)
     taken, actual = walk_contributions(model.rows(features), forest.feature, forest.threshold, model.expected_paths)
-    values = features[:, model.columns]
+    values, baselines = features[:, model.columns], features[:, columns.baselines]
     unusual = np.where(columns.low, values < model.quartiles[0], values > model.quartiles[1]) & (taken > 0)
-    expected = float(model.expected_paths[:, 0].mean())
-    return [
-        Explanation(contributions, expected, path, *_told(columns.features, *row))
-        for contributions, path, *row in zip(
-            taken,
-            actual.tolist(),
-            np.argsort(-taken, axis=1, kind="stable").tolist(),
-            taken.tolist(),
+    order = np.argsort(-taken, axis=1, kind="stable")
+    reasons = [
+        _reasons(columns.features, *row)
+        for row in zip(
+            order.tolist(),
+            np.take_along_axis(unusual, order, axis=1).tolist(),
             values.tolist(),
-            features[:, columns.baselines].tolist(),
-            unusual.tolist(),
+            baselines.tolist(),
             strict=True,
         )
     ]
+    expected = float(model.expected_paths[:, 0].mean())
+    return Explanations(columns.features, taken, values, baselines, order, expected, actual, reasons)
 
 
 def sentence(feature: Feature, value: float, baseline: float | None) -> str:
@@ -110,21 +126,14 @@ def _columns(names: tuple[str, ...]) -> _Columns:
     return _Columns(features, baselines, np.array([name in STRANGE_WHEN_LOW for name in names], np.bool_))
 
 
-def _told(
+def _reasons(
     features: Sequence[Feature],
     order: Sequence[int],
-    taken: Sequence[float],
+    unusual: Sequence[bool],
     values: Sequence[float],
     baselines: Sequence[float],
-    unusual: Sequence[bool],
-) -> tuple[tuple[Attribution, ...], tuple[str, ...]]:
-    """Attributions and reasons of one row, in `order`."""
-    attributions: list[Attribution] = []
-    reasons: list[str] = []
-    for place in order:
-        feature, value = features[place], values[place]
-        baseline = None if feature.baseline is None else baselines[place]
-        attributions.append(Attribution(feature.name, value, feature.unit, baseline, taken[place]))
-        if unusual[place] and len(reasons) < MOST_REASONS:
-            reasons.append(sentence(feature, value, baseline))
-    return tuple(attributions), tuple(reasons or [COMBINATION])
+) -> tuple[str, ...]:
+    """The sentences of one row; `unusual` goes with `order`."""
+    strongest = [place for place, is_unusual in zip(order, unusual, strict=True) if is_unusual][:MOST_REASONS]
+    found = tuple([sentence(features[place], values[place], baselines[place]) for place in strongest])
+    return found or (COMBINATION,)

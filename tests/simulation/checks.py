@@ -102,7 +102,7 @@ def _letter(message: Message | Entry) -> tuple[object, ...]:
 
 def _detected_at(value: bytes) -> int:
     """Where it stands in an alert's Avro: behind the frame, three strings and the event time."""
-    assert AlertFacts.__slots__[:5] == ("alert_id", "transaction_id", "account_id", "event_time", "detected_at")
+    assert AlertFacts._fields[:5] == ("alert_id", "transaction_id", "account_id", "event_time", "detected_at")
     at = 5
     for _ in range(3):
         length, at = _zigzag(value, at)

@@ -1,7 +1,6 @@
 """Counting what came of it, from audit blocks and alerts as they are on the wire."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,7 +36,7 @@ FACTS = AlertFacts(
 
 
 def alert(number: int, transaction: str | None = None) -> bytes:
-    facts = replace(FACTS, alert_id=alert_id("id", 0, number), transaction_id=transaction or f"t-{number}")
+    facts = FACTS._replace(alert_id=alert_id("id", 0, number), transaction_id=transaction or f"t-{number}")
     return encode_alert(facts, 1)
 
 
