@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.installation import say
 from benchmarks.race import latency, report
-from benchmarks.race.broker import RaceKafka
+from benchmarks.race.broker import PARTITIONS, RaceKafka
 from benchmarks.race.field import EVERY_JOB, FIELD, System
 from benchmarks.race.job import Job, Jobs
 from benchmarks.race.measure import measure
@@ -22,6 +22,9 @@ from benchmarks.race.results import Results
 from benchmarks.race.stream import SKEWED_ACCOUNTS, UNIFORM_ACCOUNTS, Stream, load
 from benchmarks.race.systems import Task
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
+
+MOST_LONELY = 5_000
+"""A second: up to here latency is also measured while all partitions but one are idle."""
 
 RESULTS = Path(__file__).parents[1] / "results" / "latest.json"
 WARM_S = 60.0
@@ -46,8 +49,12 @@ def main() -> None:
             made = {each: jobs.make(stream, float(each.split()[1])) for each in chosen}
             take_turns(kafka, stream, made, options, results)
             if keys == "skewed":
-                latencies(kafka, stream, jobs, options, results)
+                latencies(kafka, stream, jobs, options, results, options.rates)
             kafka.forget(keys)
+        low = [rate for rate in options.rates if rate <= MOST_LONELY]
+        if low:
+            lonely = Stream("lonely", int(max(low) * (options.seconds + latency.WARM_S)), SKEWED_ACCOUNTS // PARTITIONS)
+            latencies(kafka, lonely, jobs, options, results, low)
     report.write(options.output)
     say(f"figures in {options.output}")
 
@@ -85,14 +92,16 @@ def take_turns(
                 say(f"{title}: {system.title}: {line(figures)}")
 
 
-def latencies(kafka: RaceKafka, stream: Stream, jobs: Jobs, options: argparse.Namespace, results: Results) -> None:
+def latencies(
+    kafka: RaceKafka, stream: Stream, jobs: Jobs, options: argparse.Namespace, results: Results, rates: list[int]
+) -> None:
     """Ours and Kafka Streams at each rate, in turn."""
     systems = [each for each in chosen_systems(options) if each.latency]
-    most = max((int(rate * (options.seconds + latency.WARM_S)) for rate in options.rates), default=0)
+    most = max((int(rate * (options.seconds + latency.WARM_S)) for rate in rates), default=0)
     if most > stream.count:
-        raise SystemExit(f"--events {stream.count}: {most} are needed for --rates {options.rates}")
+        raise SystemExit(f"--events {stream.count}: {most} are needed for --rates {rates}")
     for repeat in range(options.repeats):
-        for rate in options.rates:
+        for rate in rates:
             share = SLOW_SHARE if rate <= SLOW else FAST_SHARE
             job = jobs.make(stream, share)
             for system in turned(systems, repeat):

@@ -12,10 +12,12 @@ from confluent_kafka import Producer
 from numpy.typing import NDArray
 
 from benchmarks.installation import named
+from benchmarks.race.broker import PARTITIONS
 from monitor.simulate.batch import Batch
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
+from monitor.wire.murmur2 import partition_of
 
 START_MS = 1_735_689_600_000
 """2025-01-01T00:00:00Z: whatever the clock says, no event is in the future."""
@@ -29,7 +31,9 @@ BACK = 8
 
 @dataclass(frozen=True)
 class Stream:
-    """`count` transactions: `keys` is skewed (the simulator's accounts, some of them busy) or uniform (drawn at random)."""
+    """`count` transactions: `keys` is skewed (the simulator's accounts, some of them busy), uniform (drawn at random), or lonely: skewed,
+    all of them accounts of partition 0, so that the other partitions stay empty.
+    """
 
     keys: str
     count: int
@@ -51,6 +55,8 @@ class Stream:
         if uniform:
             draw = np.random.default_rng(self.seed)
             batches = [replace(each, account_id=named(draw.integers(0, self.accounts, len(each)))) for each in batches]
+        if self.keys == "lonely":
+            batches = renamed(batches)
         times = with_late_ones(
             np.concatenate([each.account_id for each in batches]),
             np.concatenate([each.event_time for each in batches]),
@@ -75,6 +81,16 @@ class Stream:
             made = transaction_messages(part, TRANSACTION_SCHEMA_ID)
             yield made.keys, made.values  # type: ignore[misc]
             count -= len(part)
+
+
+def renamed(batches: list[Batch]) -> list[Batch]:
+    """The same transactions of as many other accounts, whose ids are all placed into partition 0."""
+    old = np.unique(np.concatenate([each.account_id for each in batches]))
+    candidates = named(np.arange(2 * PARTITIONS * len(old) + 100))
+    new = [each for each in candidates.tolist() if partition_of(each, PARTITIONS) == 0][: len(old)]
+    assert len(new) == len(old), "too few candidates"
+    names = np.array(new)
+    return [replace(each, account_id=names[np.searchsorted(old, each.account_id)]) for each in batches]
 
 
 def with_late_ones(account: NDArray[np.bytes_], time_ms: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from monitor.features.catalogue import INDEX
 from monitor.learn.dataset import replay
 from monitor.money.exchange import load_exchange
 from monitor.state.layout import RING
+from monitor.wire.murmur2 import partition_of
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=300), st.integers(0, 2**32))
@@ -39,6 +40,14 @@ def test_the_stream_has_late_events_and_each_transaction_is_scored_once():
     assert len(seen) == np.unique(stream.transaction_ids).size == 20_000
     arrived = [time for batch in stream.batches for time in batch.event_time.tolist()]
     assert 100 < sum(later < earlier for earlier, later in itertools.pairwise(arrived)) < 300
+
+
+def test_lonely_transactions_are_the_skewed_ones_of_accounts_in_one_partition():
+    skewed, lonely = Stream("skewed", 5_000, 100), Stream("lonely", 5_000, 100)
+    assert skewed.transaction_ids.tolist() == lonely.transaction_ids.tolist()
+    before, after = (np.concatenate([batch.account_id for batch in each.batches]) for each in (skewed, lonely))
+    assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == len(set(before.tolist())) > 50
+    assert {partition_of(name, 4) for name in after.tolist()} == {0}
 
 
 @pytest.mark.parametrize("keys", ["skewed", "uniform"])
