@@ -21,9 +21,8 @@ from benchmarks.installation import Feed, Installation, Worker, say
 from benchmarks.machine import facts
 from benchmarks.middle import Doing, middle
 from benchmarks.protocol import simulated
-from benchmarks.race.progress import Progress
+from benchmarks.race.progress import Counted
 from monitor.embedded.kafka import EmbeddedKafka, available
-from monitor.embedded.process import Process
 
 LIMIT = Path(__file__).parent / "results" / "gate.json"
 PARTITIONS = 4
@@ -32,29 +31,6 @@ ALLOWANCE = 1.3
 
 SKIPPED = 77
 """As other build tools have it."""
-
-
-class Plain:
-    """A process of `benchmarks.fetch_and_decode`."""
-
-    def __init__(self, brokers: str, topic: str, directory: Path) -> None:
-        self._progress = Progress(directory / "progress")
-        command = [sys.executable, "-m", "benchmarks.fetch_and_decode", brokers, topic, str(directory / "progress")]
-        self._log = directory / "log"
-        self._process = Process(command, self._log, directory)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def done(self) -> int:
-        code = self._process.ended()
-        if code is not None:
-            raise SystemExit(f"the plain consumer left with {code}: {self._log.read_text(errors='replace')[-2000:]}")
-        return self._progress.done
-
-    def kill(self) -> None:
-        self._process.kill()
 
 
 def main() -> int:
@@ -117,8 +93,10 @@ def _ours(brokers: str, loaded: Installation) -> Iterator[Doing]:
 
 @contextmanager
 def _plain(brokers: str, topic: str) -> Iterator[Doing]:
-    with tempfile.TemporaryDirectory(prefix="monitor-gate-") as directory:
-        plain = Plain(brokers, topic, Path(directory))
+    with tempfile.TemporaryDirectory(prefix="monitor-gate-") as name:
+        directory, progress = Path(name), Path(name) / "progress"
+        command = [sys.executable, "-m", "benchmarks.fetch_and_decode", brokers, topic, str(progress)]
+        plain = Counted(command, directory, progress)
         try:
             yield plain
         finally:

@@ -2,7 +2,10 @@
 
 import mmap
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from monitor.embedded.process import Process
 
 _DONE, _COUNTS = slice(0, 8), slice(8, 16)
 BYTES = 16
@@ -35,3 +38,35 @@ class Progress:
     def done(self) -> int:
         """Records that count."""
         return int(struct.unpack("<q", self._file[_DONE])[0]) if self.counts else 0
+
+
+class Counted:
+    """A process that says in a file of `directory` how far it is."""
+
+    def __init__(
+        self, command: Sequence[str], directory: Path, progress: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._progress, self._log = Progress(progress), directory / "process.log"
+        self._process = Process(command, self._log, directory, environment)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def done(self) -> int:
+        """Records that count. SystemExit when the process has left."""
+        code = self._process.ended()
+        if code is not None:
+            raise SystemExit(f"process {self.pid} left with {code}: {self._log.read_text(errors='replace')[-3000:]}")
+        return self._progress.done
+
+    def ready(self) -> bool:
+        """Whether what it does counts already."""
+        self.done()
+        return self._progress.counts
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def kill(self) -> None:
+        self._process.kill()

@@ -14,8 +14,7 @@ from benchmarks.installation import Installation
 from benchmarks.race.broker import PARTITIONS, RaceKafka
 from benchmarks.race.equality import ReadAlert, our_alert, peers_alert
 from benchmarks.race.job import Job
-from benchmarks.race.progress import Progress
-from monitor.embedded.process import Process
+from benchmarks.race.progress import Counted
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING_ON = Path(__file__).with_name("everything-on.toml")
@@ -125,12 +124,11 @@ class Peer:
         self.alerts, warm_alerts = f"{self.name}-alerts", f"{self.name}-warm-alerts"
         task.kafka.create(self.alerts, warm_alerts)
         self._directory = Path(tempfile.mkdtemp(prefix="monitor-race-"))
-        self._progress = Progress(self._directory / "progress")
-        parts = Parts(task, self.name, self.alerts, warm_alerts, self._directory / "progress", self._directory)
+        progress = self._directory / "progress"
+        parts = Parts(task, self.name, self.alerts, warm_alerts, progress, self._directory)
         pinned = [sys.executable, "-c", PIN, str(task.cpu)] if task.cpu is not None else []
-        self._log = self._directory / "peer.log"
         environment: Mapping[str, str] = os.environ | {"PYTHONPATH": str(ROOT)}
-        self._process = Process([*pinned, *command(parts)], self._log, self._directory, environment)
+        self._process = Counted([*pinned, *command(parts)], self._directory, progress, environment)
 
     def __enter__(self) -> Self:
         return self
@@ -144,14 +142,10 @@ class Peer:
         return self._process.pid
 
     def done(self) -> int:
-        code = self._process.ended()
-        if code is not None:
-            raise SystemExit(f"the peer left with {code}: {self._log.read_text(errors='replace')[-3000:]}")
-        return self._progress.done
+        return self._process.done()
 
     def ready(self) -> bool:
-        self.done()
-        return self._progress.counts
+        return self._process.ready()
 
     def finish(self) -> None:
         self._process.stop()
