@@ -105,11 +105,11 @@ def test_an_older_writer_is_fenced_by_a_newer_one_and_its_open_work_is_gone(conf
     assert values == [b"before", b"heir"]
 
 
-def test_a_record_the_broker_refuses_fails_the_whole_commit(config, make_topics, topic, writer):
+def test_a_record_the_broker_refuses_fails_the_whole_commit_and_the_error_says_why(config, make_topics, topic, writer):
     small = make_topics("small", partitions=1, config={"max.message.bytes": "1000"})["small"]
     w = writer()
     w.fence()
-    with pytest.raises(CommitError):
+    with pytest.raises(CommitError, match=r"first failed delivery: .*MSG_SIZE_TOO_LARGE"):
         w.commit([message(topic, b"companion"), Message(small, b"k", os.urandom(50_000), 0, [])])
     assert KafkaLog(config).tail(topic, 0) is None
 
