@@ -31,6 +31,11 @@ def main() -> None:
             + "".join(f"{case['microseconds_a_record'][c]:>9.2f}" for c in columns)
             + f"{case['records_a_second']:>12,}"
         )
+    look = result["observing"]
+    most = max(look["stage_histogram_share"].values())
+    print(
+        f"the histogram of stages: {look['stage_histogram_us_a_run']} us a run, at most {most:.2%}; all metrics: {look['all_metrics_us_a_run']} us"
+    )
     print(
         f"model: {result['model']}; {result['machine']['processor']}; commit {result['commit']}; figures in {options.output}"
     )

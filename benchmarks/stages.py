@@ -7,24 +7,31 @@ medians over runs, so that they say what a run costs when nothing else happens; 
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry
 
 from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block
+from monitor.observe.metrics import Metrics
+from monitor.observe.run_figures import RunFigures
 from monitor.pipeline import Context, decide_run
 from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
-from monitor.stages import Stage
+from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Disposition
 from monitor.wire.records import Record, Records, Run
 
 STAGES = (Stage.DECODE, Stage.ADMIT, Stage.FOLD, Stage.SCORE, Stage.DECIDE, Stage.EFFECTS)
+LOOKS = 2_000
 WARM_RUNS = 3  # of each case, not counted: caches, branch predictors, the first growth of the account table
 
 
@@ -47,6 +54,7 @@ def cases(records: int) -> list[Case]:
         Case("runs of 100", few, 100, 300),
         Case("runs of 2,000", few, 2_000, 300),
         Case("runs of 8,000", few, 8_000, 300),
+        Case("runs of 32,000", few, 32_000, 100),
         Case("runs of 2,000, as many accounts as records", many, 2_000, 300),
     ]
 
@@ -59,12 +67,76 @@ def measure(records: int, seed: int) -> dict[str, Any]:
     steps = [_run_by_run(case, *inputs[case.accounts], context) for case in chosen]
     while steps:
         steps = [step for step in steps if next(step, None) is not None]
+    figures = {case.name: _figures(case) for case in chosen}
     return {
         "records": records,
         "seed": seed,
         "model": context.versions["model"],
-        "cases": {case.name: _figures(case) for case in chosen},
+        "cases": figures,
+        "observing": observing(figures),
     }
+
+
+def observing(cases: dict[str, Any]) -> dict[str, Any]:
+    """What it costs to look: microseconds a run for the histogram of stages (the clock included) and for all metrics of a run, and
+    the share of the former in what a run of each case takes without its commit.
+    """
+    metrics, watch_us = Metrics(CollectorRegistry()), _each(_watched)
+    run = _run_figures()
+    all_us = _each(lambda: metrics.record_run(run))
+    bare = replace(run, stages_s={})
+    histogram_us = all_us - _each(lambda: metrics.record_run(bare)) + watch_us
+    shares = {
+        name: histogram_us / (each["microseconds_a_record"]["all"] * each["run_records"])
+        for name, each in cases.items()
+    }
+    return {
+        "stage_histogram_us_a_run": round(histogram_us, 2),
+        "all_metrics_us_a_run": round(all_us + watch_us, 2),
+        "stage_histogram_share": {name: round(share, 5) for name, share in shares.items()},
+    }
+
+
+def _watched() -> None:
+    watch = Stopwatch()
+    for stage in Stage:
+        watch.lap(stage)
+
+
+def _each(call: Callable[[], object]) -> float:
+    """Microseconds a call, the median of many."""
+    taken = []
+    for _ in range(LOOKS):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken) * 1e6
+
+
+def _run_figures() -> RunFigures:
+    """Of one transaction that was scored."""
+    zero = np.zeros(1, np.uint8)
+    return RunFigures(
+        partition=0,
+        dispositions=np.full(1, int(Disposition.SCORED), np.uint8),
+        reasons=zero,
+        flags=np.zeros(1, np.uint16),
+        event_times_ms=np.zeros(1, np.int64),
+        scores=np.full(1, 0.5),
+        alert_outcomes=zero[:0],
+        record_times_ms=np.zeros(2, np.int64),
+        detected_at_ms=1,
+        committed_at_ms=2,
+        commit_s=0.001,
+        stages_s=dict.fromkeys(Stage, 0.001),
+        watermark_ms=0,
+        last_offset=1,
+        audit_height=1,
+        accounts=1,
+        horizons_ms=np.zeros(1, np.int64),
+        swept=0,
+        misplaced=0,
+    )
 
 
 def _figures(case: Case) -> dict[str, Any]:
