@@ -19,6 +19,7 @@ from monitor import app, pipeline
 from monitor.effects.audit import Position
 from monitor.effects.message import Message
 from monitor.errors import CommitError
+from monitor.wire.transactions import BY_KEY
 
 
 class PlainWriter:
@@ -31,6 +32,8 @@ class PlainWriter:
         self._producer = Producer(
             {
                 **config,
+                "on_delivery": self._note,
+                "delivery.report.only.error": True,
                 "linger.ms": 0,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,
@@ -46,10 +49,11 @@ class PlainWriter:
         for m in messages:
             if m.key is None and m.value == b"":
                 continue  # where the block would be
-            if m.partition is None:
-                produce(m.topic, m.value, m.key, on_delivery=self._note, headers=m.headers)  # type: ignore[arg-type]
+            where = BY_KEY if m.partition is None else m.partition
+            if m.headers:
+                produce(m.topic, m.value, m.key, where, headers=m.headers)  # type: ignore[arg-type]
             else:
-                produce(m.topic, m.value, m.key, m.partition, on_delivery=self._note, headers=m.headers)  # type: ignore[arg-type]
+                produce(m.topic, m.value, m.key, where)  # type: ignore[arg-type]
         if self._producer.flush(self._timeout_s) or self._failed:
             raise CommitError(f"{self._name}: not delivered: {self._failed[:1]}")
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.protocol`: what exactly-once and the audit log cost, beside the same worker at least once without audit.
 
 Both variants (`monitor run`, `benchmarks.at_least_once`) take turns on one broker. Throughput: a preloaded topic, the worker's threads on
-one processor and the broker on the other, from the first committed run to the last. Latency: from handing a transaction to the
+one processor and the broker on the other, over the middle of it. Latency: from handing a transaction to the
 producer until a read_committed reader has its alert, and until it has the account record that counts it (many more of these).
 """
 
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from benchmarks.installation import SHIPPED, Feed, Installation, Pairs, say, wait_for
 from benchmarks.machine import facts
-from benchmarks.reading import BROKER_CPU, WORKER_CPU, cpu_seconds, pin
+from benchmarks.middle import middle
+from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 from monitor.embedded.kafka import EmbeddedKafka
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -33,9 +34,6 @@ PARTITIONS = 4
 SLOW = 1_000
 """A second; up to this rate more of the stream is fraud, or there were too few alerts to speak of quantiles."""
 
-POLL_S = 0.5
-"""Between two looks at a worker's /metrics. At twenty a second they took a tenth of its processor."""
-
 WARM_S = 5.0
 """Of each latency measurement, not counted."""
 
@@ -43,7 +41,7 @@ WARM_S = 5.0
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.protocol", description=__doc__)
     parser.add_argument(
-        "--transactions", type=int, default=1_000_000, help="preloaded, for throughput (default 1000000)"
+        "--transactions", type=int, default=2_000_000, help="preloaded, for throughput (default 2000000)"
     )
     parser.add_argument("--rates", type=int, nargs="*", default=[5_000, 100], help="a second, for latency")
     parser.add_argument("--seconds", type=float, default=20, help="of latency a repeat and rate (default 20)")
@@ -61,7 +59,7 @@ def main() -> None:
             pin(kafka.pid, BROKER_CPU)
             for repeat in range(options.repeats):
                 for name in turn(repeat):
-                    throughput[name].append(run(kafka.bootstrap, loaded, VARIANTS[name], options.transactions))
+                    throughput[name].append(run(kafka, loaded, VARIANTS[name], options.transactions))
                     say(f"{name}: {throughput[name][-1]}")
         pin(kafka.pid, *range(os.cpu_count() or 1))
         for repeat in range(options.repeats):
@@ -88,29 +86,11 @@ def simulated(count: int, seed: int, rate: float = 0.0, fraud_share: float = 0.0
     return [(each.keys, each.values) for each in made]  # type: ignore[misc]
 
 
-def run(brokers: str, loaded: Installation, command: tuple[str, ...], count: int) -> dict[str, float]:
+def run(kafka: EmbeddedKafka, loaded: Installation, command: tuple[str, ...], count: int) -> dict[str, float]:
     """A fresh installation of its own over the loaded topic."""
-    with Installation(brokers, PARTITIONS, topics=loaded.name) as installation:
+    with Installation(kafka.bootstrap, PARTITIONS, topics=loaded.name) as installation:
         worker = installation.start(command, cpu=WORKER_CPU)
-        first = wait_for(worker.done, "the first run", every_s=POLL_S)
-        began, cpu = time.time(), cpu_seconds(worker.pid)
-        wait_for(lambda: worker.done() >= count, "all decided", every_s=POLL_S)
-        cpu_s = cpu_seconds(worker.pid) - cpu
-        wall_s = last_commit_s(installation) - began
-        return {
-            "wall_s": round(wall_s, 2),
-            "cpu_s": round(cpu_s, 2),
-            "events_per_s": round((count - first) / wall_s),
-            "events_per_cpu_s": round((count - first) / cpu_s),
-            "load_1min": round(os.getloadavg()[0], 2),
-        }
-
-
-def last_commit_s(installation: Installation) -> float:
-    """When the last changelog record was written, seconds since the epoch: both variants write these."""
-    topic = installation.settings.changelog_topic
-    near_end = {p: max(high - 10, low) for p, (low, high) in installation.ends(topic).items()}
-    return max(message.timestamp()[1] for message in installation.read(topic, near_end)) / 1000
+        return middle(worker, count, kafka.pid) | {"load_1min": round(os.getloadavg()[0], 2)}
 
 
 def wait_and_see(brokers: str, command: tuple[str, ...], rate: int, seconds: float) -> dict[str, float]:
