@@ -26,8 +26,9 @@ from monitor.embedded.kafka import EmbeddedKafka, available
 
 LIMIT = Path(__file__).parent / "results" / "gate.json"
 PARTITIONS = 4
-ALLOWANCE = 1.3
-"""How many times the ratio it was set at is still let through: twice what repeats on a busy machine differ by."""
+ALLOWANCE = 1.5
+"""How many times the ratio it was set at is still let through: on a busy machine ours needs up to 1.3 times as much more than the plain
+consumer, since it leans on caches that others fill."""
 
 SKIPPED = 77
 """As other build tools have it."""
