@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
-from monitor.effects.alerts import AlertFacts, alert_id, alert_message
-from monitor.effects.attributions import encoded
+from monitor.decide.policy import APPROVE, BLOCK, outcomes
+from monitor.effects.alerts import Alerts, Issuer, alert_messages
+from monitor.effects.attributions import attributions
 from monitor.effects.audit import Position, build_block
 from monitor.effects.changelog import changelog_messages, tail_of, tombstones
 from monitor.effects.deadletters import DeadLetterTopic, dead_letters
@@ -262,38 +262,33 @@ def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[n
 
 def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) -> list[Message]:
     """An alert for each record of `draft.alerting`; only these are ever explained and spelled out."""
-    model, columns, run = context.model, draft.columns, draft.run
+    model, names, at = context.model, context.names, draft.alerting
     if model is None:
         return []
-    thresholds, at = {REVIEW: model.review_threshold, BLOCK: model.block_threshold}, draft.alerting
     why = explain(model, draft.folded.features[at])
-    attributed = encoded(why.features, why.values, why.baselines, why.contributions, why.order)
-    # Python's own numbers, all at once: one by one, numpy takes ten times as long.
-    known = (at, draft.offsets[at], draft.outcome[at], draft.scores[at], columns.longs[:, at].T)
-    rows = zip(*(each.tolist() for each in known), why.reasons, attributed, strict=True)
-    messages = []
-    for row, offset, outcome, score, longs, reasons, attributions in rows:
-        facts = AlertFacts(
-            alert_id=alert_id(position.topic_id, run.partition, offset),
-            transaction_id=columns.text(cells.TRANSACTION_ID, row) or "",
-            account_id=columns.text(cells.ACCOUNT_ID, row) or "",
-            event_time=longs[cells.EVENT_TIME],
-            detected_at=now_ms,
-            outcome=OUTCOMES[outcome],
-            anomaly_score=score,
-            threshold=thresholds[outcome],
-            model_version=model.version,
-            feature_set=model.feature_set,
-            reasons=reasons,
-            rule_hits=(),
-            attributions=attributions,
-            degraded=(),
-            amount_minor=longs[cells.AMOUNT_MINOR],
-            currency=columns.text(cells.CURRENCY, row) or "",
-            channel=cells.CHANNELS[longs[cells.CHANNEL]],
-            source_topic=run.topic,
-            source_partition=run.partition,
-            source_offset=offset,
-        )
-        messages.append(alert_message(facts, context.names.alerts, context.alert_schema_id, context.names.app_id))
-    return messages
+    outcome = draft.outcome[at]
+    alerts = Alerts(
+        columns=draft.columns,
+        rows=at,
+        offsets=draft.offsets[at],
+        outcomes=outcome,
+        scores=draft.scores[at],
+        thresholds=np.where(outcome == BLOCK, model.block_threshold, model.review_threshold),
+        reasons=why.sentences,
+        reason_counts=why.said,
+        rule_hits=[()] * at.size,
+        attributions=attributions(why.features, why.values, why.baselines, why.contributions, why.order),
+    )
+    issuer = Issuer(
+        topic=names.alerts,
+        schema_id=context.alert_schema_id,
+        app_id=names.app_id,
+        detected_at=now_ms,
+        model_version=model.version,
+        feature_set=model.feature_set,
+        degraded=(),
+        source_topic=draft.run.topic,
+        source_topic_id=position.topic_id,
+        source_partition=draft.run.partition,
+    )
+    return alert_messages(alerts, issuer)

@@ -9,9 +9,7 @@ import fastavro
 import numpy as np
 
 from monitor.effects.audit import genesis_block
-from monitor.features.catalogue import CATALOGUE
 from monitor.pipeline import Context, decide_run
-from monitor.scoring.explain import explain
 from monitor.state import key_index
 from monitor.state.accounts import Accounts
 from monitor.wire import batches
@@ -42,10 +40,10 @@ def warm_up(context: Context) -> None:
     records = Records.of([Record(0, b"account", _transaction()), Record(1, None, b"")])
     run = Run("warm-up", 0, -1, records)
     accounts = Accounts()
-    decide_run(run, accounts, position, replace(context, readers=readers), NOW_MS)
+    # Whatever it scores is an alert.
+    model = context.model and replace(context.model, review_threshold=0.0)
+    decide_run(run, accounts, position, replace(context, readers=readers, model=model), NOW_MS)
     Accounts().load_many(list(accounts), accounts.values(np.arange(len(accounts))))
-    if context.model is not None:
-        explain(context.model, np.zeros((1, len(CATALOGUE))))
 
 
 def _transaction() -> bytes:

@@ -1,32 +1,35 @@
 """Alerts as Kafka records: schemas/alert.avsc in the Confluent wire format, CloudEvents attributes in the headers.
 
+All alerts of a run are encoded at once, from columns: one by one, in Python, an alert takes ten times as long.
 Headers follow the CloudEvents Kafka protocol binding 1.0.2, binary content mode: attributes as `ce_*`, `content-type` for the data.
 """
 
 import datetime as dt
 import json
-import struct
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import Any
 
 import fastavro
+import numpy as np
+from numpy.typing import NDArray
 
+from monitor.effects.alert_ids import ID_BYTES, alert_ids
+from monitor.effects.alert_kernel import ROOM, VARINT_BYTES, write_alerts
+from monitor.effects.attributions import Attributions
 from monitor.effects.avro import array, long, same_text, text
+from monitor.effects.joined import Joined, joined
 from monitor.effects.message import Message
 from monitor.resources import shipped
+from monitor.wire import columns as cells
+from monitor.wire.columns import Columns
 from monitor.wire.framing import frame
 
 CE_TYPE = "monitor.alert.v1"
 """The CloudEvents type of an alert; another format of the payload takes another."""
 
 CONTENT_TYPE = "application/avro"
-
-ALERT_NAMESPACE = uuid.UUID("6f0d5a0e-3c1b-5f6e-9a57-0e6b1f1c2d43")
-"""Of all alert ids, UUIDv5. Chosen once; with another, every alert would be a new one to its consumers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,87 +43,136 @@ class RuleHit:
     text: str
 
 
-class AlertFacts(NamedTuple):
-    """Everything that was decided about one transaction; fields as in schemas/alert.avsc. Times are ms since the epoch, UTC.
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What is the same for all alerts of a run: who issues them, where to, when (ms since the epoch, UTC), and about which partition."""
 
-    `attributions` are encoded already (`monitor/effects/attributions.py`), strongest first.
-    """
-
-    alert_id: str
-    transaction_id: str
-    account_id: str
-    event_time: int
+    topic: str
+    schema_id: int
+    app_id: str
     detected_at: int
-    outcome: str
-    anomaly_score: float | None
-    threshold: float | None
     model_version: str
     feature_set: str
-    reasons: tuple[str, ...]
-    rule_hits: tuple[RuleHit, ...]
-    attributions: Sequence[bytes]
     degraded: tuple[str, ...]
-    amount_minor: int
-    currency: str
-    channel: str
     source_topic: str
+    source_topic_id: str
     source_partition: int
-    source_offset: int
 
 
-def alert_id(topic_id: str, partition: int, offset: int) -> str:
-    """The id of the alert about a source record: equal whenever that record is decided, and of no other record.
+@dataclass(frozen=True, slots=True, eq=False)
+class Alerts:
+    """What was decided about `m` transactions of a run: the `rows` int64[m] of its `columns`.
 
-    The UUIDv5 of `ALERT_NAMESPACE` and the three, as `uuid.uuid5` makes it in twice the time.
+    `offsets` int64[m]; `outcomes` uint8[m]; `scores` and `thresholds` float64[m], NaN: no model scored it; `reasons`: sentences, each alert's
+    strongest first, one alert after the other, and `reason_counts` int64[m]; `rule_hits`: of each alert those that held.
     """
-    named = sha1(ALERT_NAMESPACE.bytes + f"{topic_id}/{partition}/{offset}".encode(), usedforsecurity=False)
-    digest = bytearray(named.digest()[:16])
-    digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
-    digits = digest.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    columns: Columns
+    rows: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    outcomes: NDArray[np.uint8]
+    scores: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    reasons: Sequence[str]
+    reason_counts: NDArray[np.int64]
+    rule_hits: Sequence[Sequence[RuleHit]]
+    attributions: Attributions
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
-def alert_message(facts: AlertFacts, topic: str, schema_id: int, app_id: str) -> Message:
-    """The alert about `facts`, keyed by account id, for alert topic `topic`; `schema_id` is the alert schema's in the schema source."""
-    return Message(topic, facts.account_id.encode(), encode_alert(facts, schema_id), None, _headers(facts, app_id))
+def alert_messages(alerts: Alerts, issuer: Issuer) -> list[Message]:
+    """A message an alert, keyed by account id, in their order."""
+    ids = alert_ids(issuer.source_topic_id, issuer.source_partition, alerts.offsets.tolist())
+    starts, lengths = alerts.columns.starts.take(alerts.rows, 1), alerts.columns.lengths.take(alerts.rows, 1)
+    values, ends = _values(alerts, issuer, ids, starts, lengths)
+    source, time, version = _repeated(issuer.app_id, issuer.detected_at, issuer.model_version)
+    texts, until = alerts.columns.data.data, starts + lengths
+    spans = zip(*(each[field].tolist() for field in _NAMED for each in (starts, until)), strict=True)
+    messages, begins = [], 0
+    for at, ends_at, (account, account_end, transaction, transaction_end) in zip(
+        range(0, len(ids), ID_BYTES), ends, spans, strict=True
+    ):
+        headers = [
+            _SPEC_VERSION,
+            ("ce_id", ids[at : at + ID_BYTES]),
+            _TYPE,
+            source,
+            time,
+            ("ce_subject", bytes(texts[transaction:transaction_end])),
+            _CONTENT_TYPE,
+            version,
+        ]
+        key = bytes(texts[account:account_end])
+        messages.append(Message(issuer.topic, key, values[begins:ends_at], None, headers))
+        begins = ends_at
+    return messages
 
 
-def encode_alert(facts: AlertFacts, schema_id: int) -> bytes:
-    """Magic, schema id, Avro record. Raises ValueError for an outcome that the schema does not have."""
-    if facts.outcome not in _OUTCOMES:
-        raise ValueError(f"outcome: {facts.outcome!r}, the alert schema has {', '.join(_OUTCOMES)}")
-    parts = (
-        text(facts.alert_id),
-        text(facts.transaction_id),
-        text(facts.account_id),
-        long(facts.event_time),
-        long(facts.detected_at),
-        _OUTCOMES[facts.outcome],
-        _optional(facts.anomaly_score),
-        _optional(facts.threshold),
-        same_text(facts.model_version),
-        same_text(facts.feature_set),
-        array([text(reason) for reason in facts.reasons]),
-        array([_rule_hit(hit) for hit in facts.rule_hits]),
-        array(facts.attributions),
-        array([same_text(what) for what in facts.degraded]),
-        long(facts.amount_minor),
-        text(facts.currency),
-        same_text(facts.channel),
-        same_text(facts.source_topic),
-        long(facts.source_partition),
-        long(facts.source_offset),
+def _values(
+    alerts: Alerts, issuer: Issuer, ids: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int32]
+) -> tuple[bytes, list[int]]:
+    """The framed records of all alerts, one after the other, and where each ends. `starts` and `lengths` [9, m]: their texts' spans."""
+    same = _same(
+        issuer.schema_id,
+        issuer.model_version,
+        issuer.feature_set,
+        issuer.degraded,
+        issuer.source_topic,
+        issuer.source_partition,
     )
-    return frame(schema_id, b"".join(parts))
+    reasons = joined([reason.encode() for reason in alerts.reasons])
+    hits = joined([array([_rule_hit(hit) for hit in each]) for each in alerts.rule_hits])
+    judged = np.vstack((alerts.scores, alerts.thresholds))
+    room = ROOM + same.data.size + _CHANNELS.data.size + alerts.attributions.items.data.size
+    size = len(alerts) * room + len(alerts.reasons) * VARINT_BYTES + reasons.data.size + hits.data.size
+    out, ends = np.empty(size + int(lengths[_WRITTEN, :].sum()), np.uint8), np.empty(len(alerts), np.int64)
+    write_alerts(
+        out,
+        ends,
+        *same,
+        np.frombuffer(ids, np.uint8),
+        alerts.columns.data,
+        starts,
+        lengths,
+        alerts.columns.longs.take(alerts.rows, 1),
+        alerts.offsets,
+        issuer.detected_at,
+        alerts.outcomes,
+        judged,
+        judged.view(np.uint64),
+        *_CHANNELS,
+        *reasons,
+        np.cumsum(alerts.reason_counts),
+        *hits,
+        *alerts.attributions.items,
+        *alerts.attributions[1:],
+    )
+    return out[: ends.max(initial=0)].tobytes(), ends.tolist()
 
 
-_OUTCOMES = {name: long(number) for number, name in enumerate(("approve", "review", "block"))}
-_NULL, _PRESENT = long(0), long(1)
-_DOUBLE = struct.Struct("<d")
+_NAMED = (cells.ACCOUNT_ID, cells.TRANSACTION_ID)
+"""What a message names beside its value: the key, the subject."""
+
+_WRITTEN = np.array([cells.TRANSACTION_ID, cells.ACCOUNT_ID, cells.CURRENCY])
+
+_CHANNELS = joined([text(channel) for channel in cells.CHANNELS])
 
 
-def _optional(number: float | None) -> bytes:
-    return _NULL if number is None else _PRESENT + _DOUBLE.pack(number)
+@lru_cache(1024)
+def _same(
+    schema_id: int, model_version: str, feature_set: str, degraded: tuple[str, ...], topic: str, partition: int
+) -> Joined:
+    """The spans `HEAD` to `SOURCE` of the kernel."""
+    return joined(
+        [
+            frame(schema_id, b""),
+            text(model_version) + text(feature_set),
+            array([text(what) for what in degraded]),
+            text(topic) + long(partition),
+        ]
+    )
 
 
 def _rule_hit(hit: RuleHit) -> bytes:
@@ -145,20 +197,6 @@ def rfc3339(time_ms: int) -> str:
     """Milliseconds since the epoch as UTC text with milliseconds, such as 2026-01-31T12:00:00.250Z."""
     moment = dt.datetime.fromtimestamp(time_ms // 1000, dt.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
-
-
-def _headers(facts: AlertFacts, app_id: str) -> list[tuple[str, bytes]]:
-    source, time, version = _repeated(app_id, facts.detected_at, facts.model_version)
-    return [
-        _SPEC_VERSION,
-        ("ce_id", facts.alert_id.encode()),
-        _TYPE,
-        source,
-        time,
-        ("ce_subject", facts.transaction_id.encode()),
-        _CONTENT_TYPE,
-        version,
-    ]
 
 
 _SPEC_VERSION, _TYPE = ("ce_specversion", b"1.0"), ("ce_type", CE_TYPE.encode())

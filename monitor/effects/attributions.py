@@ -1,7 +1,7 @@
-"""What each feature had to do with each score, as the items of an alert's array `attributions`, encoded for many alerts at once.
+"""What each feature had to do with each score, as the items of an alert's array `attributions`.
 
-An attribution of a feature has the same size and, but for three numbers, the same bytes in every alert. So all alerts of a run are one
-array of rows, laid out once for a model; numpy writes the numbers, and an alert cuts its items out, strongest first.
+An attribution of a feature has the same size and, but for three numbers, the same bytes in every alert. So an item is laid out once a
+feature, numbers left blank; the kernel of alerts copies items, strongest first, and writes the numbers into them.
 """
 
 from functools import lru_cache
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.effects.avro import long, text
+from monitor.effects.joined import Joined, joined
 
 _NULL, _PRESENT = long(0), long(1)
-_DOUBLE_BYTES = 8
+_BLANK = bytes(8)
+_NONE = -1
 
 
 class Attributed(Protocol):
@@ -29,61 +31,37 @@ class Attributed(Protocol):
     def baseline(self) -> str | None: ...
 
 
-def encoded(
+class Attributions(NamedTuple):
+    """Of `m` alerts, over `k` features: `items`, one a feature; `numbers` int64[k, 3], where in an item value, baseline and contribution
+    stand, -1: it has no baseline; `values` uint64[3, m, k], the bits of these; `order` int64[m, k], features strongest first.
+    """
+
+    items: Joined
+    numbers: NDArray[np.int64]
+    values: NDArray[np.uint64]
+    order: NDArray[np.int64]
+
+
+def attributions(
     features: tuple[Attributed, ...],
     values: NDArray[np.float64],
     baselines: NDArray[np.float64],
     contributions: NDArray[np.float64],
     order: NDArray[np.int64],
-) -> list[list[bytes]]:
-    """The items of `m` alerts, each in its `order` int64[m, k]; the numbers are float64[m, k], `baselines` only of features that have one."""
-    layout = _layout(features)
-    rows = np.frombuffer(bytearray(layout.blank * len(values)), layout.numbers)
-    for place, feature in enumerate(features):
-        rows[f"value {place}"] = values[:, place]
-        rows[f"contribution {place}"] = contributions[:, place]
-        if feature.baseline is not None:
-            rows[f"baseline {place}"] = baselines[:, place]
-    whole, size, spans = rows.tobytes(), len(layout.blank), layout.spans
-    return [
-        [whole[at + spans[place][0] : at + spans[place][1]] for place in places]
-        for at, places in zip(range(0, size * len(values), size), order.tolist(), strict=True)
-    ]
-
-
-class _Layout(NamedTuple):
-    """A row: all features side by side. `blank` its bytes, the numbers 0; `numbers` where these are; `spans` where each feature is."""
-
-    blank: bytes
-    numbers: np.dtype[np.void]
-    spans: list[tuple[int, int]]
+) -> Attributions:
+    """Those of `m` alerts; the numbers are float64[m, k], `baselines` only of features that have one."""
+    items, numbers = _items(features)
+    return Attributions(items, numbers, np.array((values, baselines, contributions)).view(np.uint64), order)
 
 
 @lru_cache(8)
-def _layout(features: tuple[Attributed, ...]) -> _Layout:
-    blank, spans = bytearray(), []
-    offsets: dict[str, int] = {}
-
-    def number(name: str) -> None:
-        offsets[name] = len(blank)
-        blank.extend(bytes(_DOUBLE_BYTES))
-
-    for place, feature in enumerate(features):
-        start = len(blank)
-        blank += text(feature.name)
-        number(f"value {place}")
-        blank += text(feature.unit)
-        blank += _NULL if feature.baseline is None else _PRESENT
-        if feature.baseline is not None:
-            number(f"baseline {place}")
-        number(f"contribution {place}")
-        spans.append((start, len(blank)))
-    numbers = np.dtype(
-        {
-            "names": list(offsets),
-            "formats": ["<f8"] * len(offsets),
-            "offsets": list(offsets.values()),
-            "itemsize": len(blank),
-        }
-    )
-    return _Layout(bytes(blank), numbers, spans)
+def _items(features: tuple[Attributed, ...]) -> tuple[Joined, NDArray[np.int64]]:
+    """The items, and where their numbers are."""
+    items, numbers = [], []
+    for feature in features:
+        value = text(feature.name)
+        baseline = value + _BLANK + text(feature.unit) + (_NULL if feature.baseline is None else _PRESENT)
+        contribution = baseline if feature.baseline is None else baseline + _BLANK
+        items.append(contribution + _BLANK)
+        numbers.append((len(value), _NONE if feature.baseline is None else len(baseline), len(contribution)))
+    return joined(items), np.array(numbers, np.int64).reshape(-1, 3)

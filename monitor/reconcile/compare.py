@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.effects.alerts import alert_id
+from monitor.effects.alert_ids import alert_id
 from monitor.errors import LayoutError
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited

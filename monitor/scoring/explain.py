@@ -6,7 +6,6 @@ usually are there. Along a path the terms telescope, so a row's contributions, a
 (expected path length) - (actual path length).
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -40,8 +39,8 @@ class Explanations(NamedTuple):
     """Of `m` rows, over the model's `k` features: `contributions`, `values` and `baselines` float64[m, k] (a value's own where there is
     no baseline), `actual_paths` float64[m], `order` int64[m, k]: places in `features`, strongest first.
 
-    `contributions[i].sum() == expected_path - actual_paths[i]`, to float64 rounding. `reasons`: of each row one to three sentences,
-    strongest first, of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
+    `contributions[i].sum() == expected_path - actual_paths[i]`, to float64 rounding. `sentences`: of each row one to three, as `said` int64[m] says, one row after
+    the other, strongest first, of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
     """
 
     features: tuple[Feature, ...]
@@ -51,7 +50,13 @@ class Explanations(NamedTuple):
     order: NDArray[np.int64]
     expected_path: float
     actual_paths: NDArray[np.float64]
-    reasons: list[tuple[str, ...]]
+    sentences: list[str]
+    said: NDArray[np.int64]
+
+    def reasons(self, row: int) -> tuple[str, ...]:
+        """The sentences of one row."""
+        last = int(self.said[: row + 1].sum())
+        return tuple(self.sentences[last - int(self.said[row]) : last])
 
     def attributions(self, row: int) -> tuple[Attribution, ...]:
         """What each feature had to do with one row, by name, strongest first."""
@@ -74,18 +79,30 @@ def explain(model: Model, features: NDArray[np.float64]) -> Explanations:
     values, baselines = features[:, model.columns], features[:, columns.baselines]
     unusual = np.where(columns.low, values < model.quartiles[0], values > model.quartiles[1]) & (taken > 0)
     order = np.argsort(-taken, axis=1, kind="stable")
-    reasons = [
-        _reasons(columns.features, *row)
-        for row in zip(
-            order.tolist(),
-            np.take_along_axis(unusual, order, axis=1).tolist(),
-            values.tolist(),
-            baselines.tolist(),
-            strict=True,
-        )
-    ]
+    sentences, said = _sentences(columns.features, values, baselines, np.take_along_axis(unusual, order, 1), order)
     expected = float(model.expected_paths[:, 0].mean())
-    return Explanations(columns.features, taken, values, baselines, order, expected, actual, reasons)
+    return Explanations(columns.features, taken, values, baselines, order, expected, actual, sentences, said)
+
+
+def _sentences(
+    features: tuple[Feature, ...],
+    values: NDArray[np.float64],
+    baselines: NDArray[np.float64],
+    unusual: NDArray[np.bool_],
+    order: NDArray[np.int64],
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Of all rows, one after the other, and how many of each; `unusual` goes with `order`, the others with `features`."""
+    chosen = unusual & (unusual.cumsum(axis=1) <= MOST_REASONS)
+    combined = np.logical_not(chosen.any(axis=1))
+    chosen[:, 0] |= combined
+    rows, ranks = np.nonzero(chosen)
+    places = order[rows, ranks]
+    known = (np.take(combined, rows), places, values[rows, places], baselines[rows, places])
+    sentences = [
+        COMBINATION if together else sentence(features[place], value, baseline)
+        for together, place, value, baseline in zip(*(each.tolist() for each in known), strict=True)
+    ]
+    return sentences, chosen.sum(axis=1)
 
 
 def sentence(feature: Feature, value: float, baseline: float | None) -> str:
@@ -124,16 +141,3 @@ def _columns(names: tuple[str, ...]) -> _Columns:
     features = tuple(CATALOGUE[INDEX[name]] for name in names)
     baselines = np.array([INDEX[feature.baseline or feature.name] for feature in features], np.int64)
     return _Columns(features, baselines, np.array([name in STRANGE_WHEN_LOW for name in names], np.bool_))
-
-
-def _reasons(
-    features: Sequence[Feature],
-    order: Sequence[int],
-    unusual: Sequence[bool],
-    values: Sequence[float],
-    baselines: Sequence[float],
-) -> tuple[str, ...]:
-    """The sentences of one row; `unusual` goes with `order`."""
-    strongest = [place for place, is_unusual in zip(order, unusual, strict=True) if is_unusual][:MOST_REASONS]
-    found = tuple([sentence(features[place], values[place], baselines[place]) for place in strongest])
-    return found or (COMBINATION,)

@@ -45,7 +45,7 @@ def contributions(
     """
     rows = np.ascontiguousarray(rows)  # of one layout, whatever numpy made of them: another is compiled anew
     taken, actual = np.zeros(rows.shape), np.zeros(rows.shape[0])
-    _contributions(rows, feature, threshold, expected, np.zeros(STEP, np.int32), taken, actual)
+    _contributions(rows, feature, threshold, expected, np.zeros(STEP, np.uint64), taken, actual)
     return taken / feature.shape[0], actual / feature.shape[0]
 
 
@@ -99,20 +99,20 @@ def _path_sums(rows, feature, threshold, leaf, depth, place, sums):  # type: ign
 
 @kernel
 def _contributions(rows, feature, threshold, expected, place, taken, actual):  # type: ignore[no-untyped-def]
-    trees, inner = feature.shape
-    for group in range(0, rows.shape[0], STEP):
-        lanes = min(STEP, rows.shape[0] - group)
+    n, trees, inner = U64(rows.shape[0]), U64(feature.shape[0]), U64(feature.shape[1])
+    for first in range(U64(0), n, U64(STEP)):
+        lanes = min(U64(STEP), n - first)
         for tree in range(trees):
             for j in range(lanes):
-                place[j] = 0
-            leftmost = 0  # of the level that all rows are at
+                place[j] = U64(0)
+            leftmost = U64(0)  # of the level that all rows are at
             while leftmost < inner:
                 for j in range(lanes):
-                    i, at = group + j, place[j]
-                    f = feature[tree, at]
-                    child = 2 * at + 1 + (rows[i, f] > threshold[tree, at])
+                    i, at = first + j, place[j]
+                    f = U64(feature[tree, at])
+                    child = U64(2) * at + U64(1) + U64(rows[i, f] > threshold[tree, at])
                     taken[i, f] += expected[tree, at] - expected[tree, child]
                     place[j] = child
-                leftmost = 2 * leftmost + 1
+                leftmost = U64(2) * leftmost + U64(1)
             for j in range(lanes):
-                actual[group + j] += expected[tree, place[j]]
+                actual[first + j] += expected[tree, place[j]]

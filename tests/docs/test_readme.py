@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import click
@@ -11,9 +10,9 @@ import pytest
 from confluent_kafka import Producer
 
 from monitor.cli import Commands, monitor
-from monitor.effects.alerts import AlertFacts, alert_message
 from monitor.settings import PREFIX, Settings
 from monitor.wire.kafka_config import producer_config
+from tests.alerts import alert_value
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -67,15 +66,11 @@ def test_the_example_reads_an_alert_from_a_real_kafka(kafka, make_topics, tmp_pa
     names = make_topics("alerts", partitions=1)
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
     code = code.replace("127.0.0.1:9092", kafka.bootstrap).replace('["alerts"]', f'["{names["alerts"]}"]')
-    alert = AlertFacts(
-        alert_id=str(uuid.uuid4()), transaction_id="t-1", account_id="account-1", event_time=1_790_000_000_000,
-        detected_at=1_790_000_000_001, outcome="block", anomaly_score=0.875, threshold=0.8, model_version="m", feature_set="f@0",
-        reasons=("amount 9 deviations above this account's mean",), rule_hits=(), attributions=(), degraded=(),
-        amount_minor=1, currency="EUR", channel="card", source_topic="transactions", source_partition=0, source_offset=0,
-    )  # fmt: skip
-    message = alert_message(alert, names["alerts"], 2, "fraud-monitor")
+    value = alert_value(
+        2, outcome="block", anomaly_score=0.875, reasons=["amount 9 deviations above this account's mean"]
+    )
     producer = Producer(producer_config(Settings(brokers=kafka.bootstrap)))
-    producer.produce(message.topic, message.value, message.key, headers=message.headers)
+    producer.produce(names["alerts"], value, b"account-1")
     assert producer.flush(30) == 0
     script = tmp_path / "consumer.py"
     script.write_text(code)

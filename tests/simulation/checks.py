@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from monitor.effects.alerts import AlertFacts
+from monitor.effects.alerts import alert_schema
 from monitor.effects.audit import Position, position_of
 from monitor.effects.message import Message
 from monitor.errors import ProtocolError
@@ -102,7 +102,8 @@ def _letter(message: Message | Entry) -> tuple[object, ...]:
 
 def _detected_at(value: bytes) -> int:
     """Where it stands in an alert's Avro: behind the frame, three strings and the event time."""
-    assert AlertFacts._fields[:5] == ("alert_id", "transaction_id", "account_id", "event_time", "detected_at")
+    names = [field["name"] for field in alert_schema()["fields"]]
+    assert names[:5] == ["alert_id", "transaction_id", "account_id", "event_time", "detected_at"]
     at = 5
     for _ in range(3):
         length, at = _zigzag(value, at)

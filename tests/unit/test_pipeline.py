@@ -16,7 +16,8 @@ from sklearn.ensemble import IsolationForest
 from monitor.clock import ManualClock
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
 from monitor.deciding import DecidingContext
-from monitor.effects.alerts import alert_id, alert_schema
+from monitor.effects.alert_ids import alert_id
+from monitor.effects.alerts import alert_schema
 from monitor.effects.audit import genesis_block, position_of, verify_block
 from monitor.effects.block import read_block
 from monitor.effects.changelog import changelog_tail

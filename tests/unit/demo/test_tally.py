@@ -6,38 +6,15 @@ import numpy as np
 import pytest
 
 from monitor.demo.tally import LATEST_ALERTS, Tally, as_line
-from monitor.effects.alerts import AlertFacts, alert_id, encode_alert
+from monitor.effects.alert_ids import alert_id
 from monitor.effects.audit import build_block, genesis_block
 from monitor.effects.decisions import DECISION, Ids
 from monitor.state.dispositions import Disposition
-
-FACTS = AlertFacts(
-    alert_id=alert_id("id", 0, 0),
-    transaction_id="t-0",
-    account_id="a",
-    event_time=1_790_000_000_000,
-    detected_at=1_790_000_000_000,
-    outcome="review",
-    anomaly_score=0.7,
-    threshold=0.6,
-    model_version="m",
-    feature_set="f",
-    reasons=("because",),
-    rule_hits=(),
-    attributions=(),
-    degraded=(),
-    amount_minor=1,
-    currency="EUR",
-    channel="card",
-    source_topic="transactions",
-    source_partition=0,
-    source_offset=0,
-)
+from tests.alerts import alert_value
 
 
 def alert(number: int, transaction: str | None = None) -> bytes:
-    facts = FACTS._replace(alert_id=alert_id("id", 0, number), transaction_id=transaction or f"t-{number}")
-    return encode_alert(facts, 1)
+    return alert_value(alert_id=alert_id("id", 0, number), transaction_id=transaction or f"t-{number}", account_id="a")
 
 
 def block(partition: int, *kinds: Disposition, alerts: int = 0) -> bytes:

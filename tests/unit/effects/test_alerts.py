@@ -1,138 +1,203 @@
-"""Alerts as their consumers meet them: the Avro record, its id and the CloudEvents headers."""
+"""Alerts as their consumers meet them: the Avro records of a run, their keys and the CloudEvents headers."""
 
 import dataclasses
 import io
-import json
 import uuid
+from typing import NamedTuple
 
 import fastavro
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.effects.alerts import (
-    ALERT_NAMESPACE,
-    AlertFacts,
-    RuleHit,
-    alert_id,
-    alert_message,
-    alert_schema,
-    encode_alert,
-    rfc3339,
+from monitor.decide.policy import OUTCOMES
+from monitor.effects.alert_ids import alert_id
+from monitor.effects.alerts import Alerts, Issuer, RuleHit, alert_messages, alert_schema, rfc3339
+from monitor.effects.attributions import attributions
+from monitor.features.catalogue import CATALOGUE
+from monitor.wire.columns import (
+    ACCOUNT_ID,
+    AMOUNT_MINOR,
+    CHANNEL,
+    CHANNELS,
+    CURRENCY,
+    EVENT_TIME,
+    LONGS,
+    STRINGS,
+    TRANSACTION_ID,
+    Columns,
 )
-from monitor.resources import shipped
-from monitor.wire.framing import frame, unframe
+from monitor.wire.framing import frame
 
-ATTRIBUTION = next(field for field in alert_schema()["fields"] if field["name"] == "attributions")["type"]["items"]
-ATTRIBUTIONS = [
-    {"feature": "amount_z", "value": 7.5, "unit": "deviations", "baseline": None, "contribution": 2.25},
-    {"feature": "amount", "value": 3.2, "unit": "base minor", "baseline": 1.0, "contribution": 0.5},
-]
-
-
-def written(attribution):
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, ATTRIBUTION, attribution)
-    return out.getvalue()
-
-
-def given_as(facts, attributions):
-    """The record that fastavro writes for the facts."""
-    hits = [dataclasses.asdict(hit) for hit in facts.rule_hits]
-    return facts._asdict() | {"rule_hits": hits, "attributions": attributions}
-
-
-FACTS = AlertFacts(
-    alert_id=alert_id("Zk3", 2, 77),
-    transaction_id="t-€",
-    account_id="a-1",
-    event_time=1_790_000_000_000,
+FEATURES = tuple(CATALOGUE[:3])
+ISSUER = Issuer(
+    topic="alerts",
+    schema_id=41,
+    app_id="app-7",
     detected_at=1_790_000_000_250,
-    outcome="review",
-    anomaly_score=0.71,
-    threshold=0.66,
     model_version="m-1",
     feature_set="lean@0123456789ab",
-    reasons=("amount 3,200.00 is far above",),
-    rule_hits=(RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),),
-    attributions=[written(each) for each in ATTRIBUTIONS],
     degraded=("model",),
-    amount_minor=2**53,
-    currency="EUR",
-    channel="card",
     source_topic="transactions",
+    source_topic_id="Zk3",
     source_partition=2,
-    source_offset=77,
 )
 
 
-def read(message):
-    schema_id, payload = unframe(message.value)
-    schema = fastavro.parse_schema(json.loads((shipped("schemas") / "alert.avsc").read_text()))
-    stream = io.BytesIO(payload)
-    record = fastavro.schemaless_reader(stream, schema, None)
-    assert stream.read() == b""
-    return schema_id, record
+class Told(NamedTuple):
+    """One alert, as a test says it; `numbers` of each of FEATURES value, baseline and contribution."""
+
+    transaction_id: str = "t-€"
+    account_id: str = "a-1"
+    currency: str = "EUR"
+    event_time: int = 1_790_000_000_000
+    amount_minor: int = 2**53
+    channel: int = 0
+    offset: int = 77
+    outcome: int = 1
+    score: float = 0.71
+    threshold: float = 0.66
+    reasons: tuple[str, ...] = ("amount 3,200.00 is far above",)
+    rule_hits: tuple[RuleHit, ...] = (RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),)
+    numbers: tuple[tuple[float, float, float], ...] = ((3.2, 1.0, 0.5), (7.5, 0.0, 2.25), (1.0, 0.0, -1.0))
+    order: tuple[int, ...] = (1, 0, 2)
 
 
-def test_facts_have_the_fields_of_the_schema_in_its_order():
-    assert list(AlertFacts._fields) == [f["name"] for f in alert_schema()["fields"]]
+def columns_of(told):
+    """The run they are of: each of them, and before each a record that is no alert."""
+    cells = [
+        b"x",
+        *(
+            part
+            for each in told
+            for part in (each.transaction_id.encode(), each.account_id.encode(), each.currency.encode())
+        ),
+    ]
+    ends = np.cumsum([len(each) for each in cells])
+    n = 2 * len(told)
+    starts, lengths = np.zeros((len(STRINGS), n), np.int64), np.full((len(STRINGS), n), -1, np.int32)
+    longs = np.full((len(LONGS), n), 3, np.int64)
+    for number, each in enumerate(told):
+        row = 2 * number + 1
+        for which, field in enumerate((TRANSACTION_ID, ACCOUNT_ID, CURRENCY)):
+            cell = 1 + 3 * number + which
+            starts[field, row], lengths[field, row] = ends[cell - 1], len(cells[cell])
+        longs[EVENT_TIME, row], longs[AMOUNT_MINOR, row], longs[CHANNEL, row] = (
+            each.event_time,
+            each.amount_minor,
+            each.channel,
+        )
+    nothing = np.zeros(n, np.uint8)
+    return Columns(np.frombuffer(b"".join(cells), np.uint8), longs, starts, lengths, np.zeros((len(STRINGS), n), np.uint64), nothing, np.ones(n, np.int32))  # fmt: skip
 
 
-def test_an_alert_reads_back_as_the_facts_it_was_made_from():
-    schema_id, record = read(alert_message(FACTS, "alerts", 41, "app"))
-    facts = given_as(FACTS, ATTRIBUTIONS)
-    for name in ("event_time", "detected_at"):
-        assert int(record.pop(name).timestamp() * 1000) == facts.pop(name)
-    assert str(record.pop("alert_id")) == facts.pop("alert_id")
-    assert schema_id == 41
-    assert record == {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+def messages_of(told, issuer=ISSUER, features=FEATURES):
+    numbers = np.array([each.numbers[: len(features)] for each in told], np.float64).reshape(
+        len(told), len(features), 3
+    )
+    order = np.array([[place for place in each.order if place < len(features)] for each in told], np.int64)
+    alerts = Alerts(
+        columns=columns_of(told),
+        rows=np.arange(1, 2 * len(told), 2),
+        offsets=np.array([each.offset for each in told], np.int64),
+        outcomes=np.array([each.outcome for each in told], np.uint8),
+        scores=np.array([each.score for each in told], np.float64),
+        thresholds=np.array([each.threshold for each in told], np.float64),
+        reasons=[reason for each in told for reason in each.reasons],
+        reason_counts=np.array([len(each.reasons) for each in told], np.int64),
+        rule_hits=[each.rule_hits for each in told],
+        attributions=attributions(features, *np.moveaxis(numbers, 2, 0), order.reshape(len(told), len(features))),
+    )
+    return alert_messages(alerts, issuer)
+
+
+def record_of(told, issuer=ISSUER, features=FEATURES):
+    """What fastavro is to write."""
+    places = [place for place in told.order if place < len(features)]
+    items = [(features[place], told.numbers[place]) for place in places]
+    return {
+        "alert_id": alert_id(issuer.source_topic_id, issuer.source_partition, told.offset),
+        "transaction_id": told.transaction_id,
+        "account_id": told.account_id,
+        "event_time": told.event_time,
+        "detected_at": issuer.detected_at,
+        "outcome": OUTCOMES[told.outcome],
+        "anomaly_score": None if np.isnan(told.score) else told.score,
+        "threshold": None if np.isnan(told.threshold) else told.threshold,
+        "model_version": issuer.model_version,
+        "feature_set": issuer.feature_set,
+        "reasons": list(told.reasons),
+        "rule_hits": [dataclasses.asdict(hit) for hit in told.rule_hits],
+        "attributions": [
+            {"feature": f.name, "value": v, "unit": f.unit, "baseline": b if f.baseline else None, "contribution": c}
+            for f, (v, b, c) in items
+        ],
+        "degraded": list(issuer.degraded),
+        "amount_minor": told.amount_minor,
+        "currency": told.currency,
+        "channel": CHANNELS[told.channel],
+        "source_topic": issuer.source_topic,
+        "source_partition": issuer.source_partition,
+        "source_offset": told.offset,
+    }
+
+
+def by_fastavro(record, schema_id):
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, alert_schema(), record, strict=True)
+    return frame(schema_id, out.getvalue())
 
 
 LONG = st.integers(-(2**63), 2**63 - 1)
-ANY_FACTS = st.builds(  # what is not named is of its type
-    AlertFacts,
-    attributions=st.just([]),
-    outcome=st.sampled_from(["approve", "review", "block"]),
+ANY_ALERT = st.builds(  # what is not named is of its type
+    Told,
+    event_time=LONG,
+    amount_minor=LONG,
+    channel=st.integers(0, len(CHANNELS) - 1),
+    offset=st.integers(0, 2**63 - 1),
+    outcome=st.integers(0, len(OUTCOMES) - 1),
+    score=st.floats(),
+    threshold=st.floats(),
+    reasons=st.lists(st.text(), max_size=4).map(tuple),
+    rule_hits=st.lists(st.builds(RuleHit), max_size=2).map(tuple),
+    numbers=st.tuples(*[st.tuples(*[st.floats()] * 3)] * len(FEATURES)),
+    order=st.permutations(range(len(FEATURES))).map(tuple),
+)
+ANY_ISSUER = st.builds(
+    Issuer,
+    schema_id=st.integers(0, 2**31 - 1),
+    detected_at=st.integers(-(2**40), 2**40),
+    degraded=st.lists(st.text(), max_size=2).map(tuple),
     source_partition=st.integers(0, 2**31 - 1),
-    **dict.fromkeys(("event_time", "detected_at", "amount_minor", "source_offset"), LONG),
 )
 
 
-ANY_ATTRIBUTION = st.fixed_dictionaries(
-    {
-        "feature": st.text(),
-        "value": st.floats(),
-        "unit": st.text(),
-        "baseline": st.none() | st.floats(),
-        "contribution": st.floats(),
-    }
-)
+@given(st.lists(ANY_ALERT, max_size=4), ANY_ISSUER, st.integers(0, len(FEATURES)))
+def test_each_alert_of_a_run_has_the_bytes_of_fastavro(told, issuer, count):
+    features = FEATURES[:count]
+    messages = messages_of(told, issuer, features)
+    assert [each.value for each in messages] == [
+        by_fastavro(record_of(each, issuer, features), issuer.schema_id) for each in told
+    ]
+    assert [each.key for each in messages] == [each.account_id.encode() for each in told]
 
 
-@given(ANY_FACTS, st.lists(ANY_ATTRIBUTION), st.integers(0, 2**31 - 1))
-def test_an_alert_has_the_bytes_of_fastavro(facts, attributions, schema_id):
-    facts = facts._replace(attributions=[written(each) for each in attributions])
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, alert_schema(), given_as(facts, attributions), strict=True)
-    assert encode_alert(facts, schema_id) == frame(schema_id, out.getvalue())
+def test_outcomes_are_numbered_as_the_schema_has_them():
+    field = next(each for each in alert_schema()["fields"] if each["name"] == "outcome")
+    assert tuple(field["type"]["symbols"]) == OUTCOMES
 
 
-def test_an_alert_without_a_score_says_null():
-    facts = FACTS._replace(anomaly_score=None, threshold=None)
-    _, record = read(alert_message(facts, "alerts", 1, "app"))
-    assert (record["anomaly_score"], record["threshold"]) == (None, None)
-
-
-def test_an_alert_is_keyed_by_account_and_left_to_the_partitioner():
-    message = alert_message(FACTS, "alerts", 1, "app")
+def test_an_alert_is_sent_to_its_topic_and_left_to_the_partitioner():
+    (message,) = messages_of([Told()])
     assert (message.topic, message.key, message.partition) == ("alerts", b"a-1", None)
 
 
 def test_headers_are_cloudevents_in_binary_mode():
-    assert alert_message(FACTS, "alerts", 1, "app-7").headers == [
+    first, second = messages_of([Told(), Told(offset=78, transaction_id="t-2")])
+    assert first.headers == [
         ("ce_specversion", b"1.0"),
-        ("ce_id", FACTS.alert_id.encode()),
+        ("ce_id", alert_id("Zk3", 2, 77).encode()),
         ("ce_type", b"monitor.alert.v1"),
         ("ce_source", b"/fraud-monitor/app-7"),
         ("ce_time", b"2026-09-21T14:13:20.250Z"),
@@ -140,22 +205,8 @@ def test_headers_are_cloudevents_in_binary_mode():
         ("content-type", b"application/avro"),
         ("model_version", b"m-1"),
     ]
-
-
-def test_the_id_of_an_alert_never_changes():
-    # A literal: were the namespace or the name to change, consumers that deduplicate would see every alert anew.
-    assert alert_id("topic-id", 0, 1) == "10c898c5-d919-5993-9199-6e8a8757e9ab"
-    assert uuid.UUID(FACTS.alert_id).version == 5
-
-
-@given(st.text(max_size=30), st.integers(0, 2**31), st.integers(0, 2**63 - 1))
-def test_the_id_of_an_alert_is_a_uuid_of_version_5(topic_id, partition, offset):
-    assert alert_id(topic_id, partition, offset) == str(uuid.uuid5(ALERT_NAMESPACE, f"{topic_id}/{partition}/{offset}"))
-
-
-def test_each_source_record_has_an_alert_id_of_its_own():
-    ids = {alert_id(topic, partition, offset) for topic in "ab" for partition in range(12) for offset in range(12)}
-    assert len(ids) == 2 * 12 * 12
+    assert uuid.UUID(dict(second.headers)["ce_id"].decode()) == uuid.UUID(alert_id("Zk3", 2, 78))
+    assert dict(second.headers)["ce_subject"] == b"t-2"
 
 
 @pytest.mark.parametrize(
@@ -164,8 +215,3 @@ def test_each_source_record_has_an_alert_id_of_its_own():
 )
 def test_times_are_rfc3339_in_utc(time_ms, text):
     assert rfc3339(time_ms) == text
-
-
-def test_an_outcome_that_the_schema_does_not_have_is_not_written():
-    with pytest.raises(ValueError, match="maybe"):
-        alert_message(FACTS._replace(outcome="maybe"), "alerts", 1, "app")

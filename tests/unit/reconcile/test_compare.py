@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from monitor.effects.alerts import alert_id
+from monitor.effects.alert_ids import alert_id
 from monitor.effects.decisions import DECISION
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited
