@@ -24,6 +24,7 @@ from benchmarks.reading import environment, pin
 from monitor.demo.stage import serving_url
 from monitor.embedded.process import Process
 from monitor.settings import load_settings
+from monitor.simulate.batch import Batch
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
@@ -177,22 +178,25 @@ def uniform(count: int, accounts: int, seed: int, rate: float = 0.0) -> Iterator
     return dealt(count, seed, choose, rate)
 
 
-def dealt(count: int, seed: int, choose: Choose, rate: float = 0.0) -> Iterator[Pairs]:
-    """Simulated transactions, each dealt to the account that `choose` names for its place in the stream.
-
-    With a rate, event times are when each is due from now on; without, the simulator's, ending now.
-    """
-    spec = SimulationSpec(seed=seed, transactions=count, accounts=max(count // 60, 10))
-    draw, done = np.random.default_rng(seed), 0
-    shift, now_ms = time.time_ns() // 1_000_000 - spec.end_ms, time.time_ns() // 1_000_000
-    for batch in generate(spec):
-        places = done + np.arange(len(batch))
-        moved = batch.moved(shift)
-        if rate:
-            moved = replace(moved, event_time=now_ms + (places * 1000 / rate).astype(np.int64))
-        messages = transaction_messages(replace(moved, account_id=named(choose(draw, places))), 1)
-        done += len(batch)
+def dealt(count: int, seed: int, choose: Choose) -> Iterator[Pairs]:
+    """Simulated transactions, each dealt to the account that `choose` names for its place in the stream; they end now."""
+    shift = time.time_ns() // 1_000_000 - dealt_spec(count, seed).end_ms
+    for batch in dealt_batches(count, seed, choose):
+        messages = transaction_messages(batch.moved(shift), 1)
         yield messages.keys, messages.values  # type: ignore[misc]
+
+
+def dealt_spec(count: int, seed: int) -> SimulationSpec:
+    return SimulationSpec(seed=seed, transactions=count, accounts=max(count // 60, 10))
+
+
+def dealt_batches(count: int, seed: int, choose: Choose) -> Iterator[Batch]:
+    """The transactions of `dealt` before they are encoded, at the simulator's times."""
+    draw, done = np.random.default_rng(seed), 0
+    for batch in generate(dealt_spec(count, seed)):
+        places = done + np.arange(len(batch))
+        done += len(batch)
+        yield replace(batch, account_id=named(choose(draw, places)))
 
 
 def named(numbers: Any) -> Any:

@@ -1,7 +1,8 @@
 """`python -m benchmarks.soak`: does a worker's memory stay flat? Half an hour at a steady rate, sampled.
 
 A worker with everything on has one processor, the broker and the feed the other. Every account is touched in the first minutes, so that what
-grows afterwards is no account. Said are resident memory, threads, open files and how far the worker is behind, every ten seconds, and
+grows afterwards is no account. Event times pass thirty thousand times faster than the clock, so that an account pays twice a day and windows move on, and
+the model is fitted to this very stream, so that alerts are as rare as in life. Said are resident memory, threads, open files and how far the worker is behind, every ten seconds, and
 the slope of the memory over the last two thirds (least squares).
 """
 
@@ -9,23 +10,36 @@ import argparse
 import itertools
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.installation import Feed, Installation, Pairs, Worker, dealt, say, wait_for
+from benchmarks.installation import Feed, Installation, Pairs, Worker, dealt_batches, say, wait_for
 from benchmarks.machine import facts
 from benchmarks.race.broker import RaceKafka
+from benchmarks.race.job import FEATURES, TRAINING_SEED
 from benchmarks.race.systems import EVERYTHING_ON
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, cpu_seconds, pin
+from monitor.learn.dataset import replay
+from monitor.learn.fit import Recipe, fit, golden_rows
+from monitor.money.exchange import load_exchange
+from monitor.scoring.artifact import save_model, set_current
+from monitor.simulate.batch import Batch
+from monitor.simulate.messages import transaction_messages
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"
 PARTITIONS = 4
 BLOCK = 1_000_000
+TRAINING = 2_000_000
+FASTER = 30_000
+"""Event time passes so many times faster than the clock."""
+
 SETTLED_SHARE = 1 / 3
 """Of the time, after which the slope is taken."""
 
@@ -36,15 +50,25 @@ BROKER = {"log.retention.bytes": str(256 << 20), "log.segment.bytes": str(64 << 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--rate", type=float, default=75_000, help="transactions a second (default 75000)")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=35_000,
+        help="transactions a second (default 35000: half of what such a stream lets a worker do)",
+    )
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--every", type=float, default=10, help="seconds between samples (default 10)")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
-    with RaceKafka(BROKER) as kafka, Installation(kafka.bootstrap, PARTITIONS) as installation:
+    with (
+        tempfile.TemporaryDirectory(prefix="monitor-soak-") as directory,
+        RaceKafka(BROKER) as kafka,
+        Installation(kafka.bootstrap, PARTITIONS) as installation,
+    ):
         pin(kafka.pid, BROKER_CPU)
         os.sched_setaffinity(0, {BROKER_CPU})
-        worker = installation.start(cpu=WORKER_CPU, config=EVERYTHING_ON)
+        models = fitted(options, Path(directory))
+        worker = installation.start(cpu=WORKER_CPU, config=EVERYTHING_ON, models_dir=models)
         wait_for(lambda: len(worker.recovered()) == PARTITIONS, "ready")
         samples, feed = soaked(installation, worker, options)
     result = facts() | {name: getattr(options, name) for name in ("minutes", "rate", "accounts")}
@@ -58,12 +82,12 @@ def soaked(
 ) -> tuple[list[dict[str, Any]], Feed]:
     """Samples of a worker that is fed at the rate for the time."""
     began_s, began_cpu = time.monotonic(), cpu_seconds(worker.pid)
-    feed = Feed(installation, endless(options.accounts, options.rate), options.rate).start()
+    feed = Feed(installation, encoded(paid(options)), options.rate).start()
     samples: list[dict[str, Any]] = []
     tick = threading.Event()
     while (passed_s := time.monotonic() - began_s) < 60 * options.minutes:
         tick.wait(min(options.every, 60 * options.minutes - passed_s))
-        samples.append(sample(worker, feed, began_s, began_cpu))
+        samples.append(sample(installation, worker, feed, began_s, began_cpu))
         if len(samples) % 6 == 1:
             say(f"{samples[-1]}")
     feed.stop()
@@ -71,7 +95,7 @@ def soaked(
     return samples, feed
 
 
-def sample(worker: Worker, feed: Feed, began_s: float, began_cpu: float) -> dict[str, Any]:
+def sample(installation: Installation, worker: Worker, feed: Feed, began_s: float, began_cpu: float) -> dict[str, Any]:
     passed_s = time.monotonic() - began_s
     return {
         "s": round(passed_s, 1),
@@ -80,18 +104,47 @@ def sample(worker: Worker, feed: Feed, began_s: float, began_cpu: float) -> dict
         "files": len(list(Path(f"/proc/{worker.pid}/fd").iterdir())),
         "sent": feed.sent,
         "behind": feed.sent - worker.done(),
+        "alerts": sum(high for _, high in installation.ends(installation.settings.topic_alerts).values()),
         "cpu_share": round((cpu_seconds(worker.pid) - began_cpu) / passed_s, 3),
     }
 
 
-def endless(accounts: int, rate: float) -> Iterator[Pairs]:
-    """Transactions of all accounts at random, event times as they are due, no id twice."""
+def paid(options: argparse.Namespace) -> Iterator[Batch]:
+    """Transactions of all accounts at random, no id twice; the last of the time happens now."""
+    event_ms_each = FASTER * 1000 / options.rate
+    at_ms = time.time_ns() / 1e6 - FASTER * options.minutes * 60_000
 
     def choose(draw: np.random.Generator, places: Any) -> Any:
-        return draw.integers(0, accounts, len(places))
+        return draw.integers(0, options.accounts, len(places))
 
     for seed in itertools.count(1):
-        yield from dealt(BLOCK, seed, choose, rate)
+        for batch in dealt_batches(BLOCK, seed, choose):
+            times = at_ms + event_ms_each * np.arange(1, len(batch) + 1)
+            at_ms = times[-1]
+            yield replace(batch, event_time=times.astype(np.int64), arrival_time=times.astype(np.int64))
+
+
+def encoded(batches: Iterator[Batch]) -> Iterator[Pairs]:
+    for batch in batches:
+        messages = transaction_messages(batch, 1)
+        yield messages.keys, messages.values  # type: ignore[misc]
+
+
+def beginning(batches: Iterator[Batch], count: int) -> Iterator[Batch]:
+    """The first batches, of `count` or a few more."""
+    while count > 0:
+        batch = next(batches)
+        count -= len(batch)
+        yield batch
+
+
+def fitted(options: argparse.Namespace, directory: Path) -> Path:
+    """The directory of a model of this stream's beginning."""
+    training = replay(beginning(paid(options), TRAINING), load_exchange(None))
+    model = fit(training, Recipe(features=FEATURES, seed=TRAINING_SEED), "soak")
+    save_model(directory, "soak", model, golden_rows(model, training), {}, "The model of a soak.\n")
+    set_current(directory, "soak")
+    return directory
 
 
 def slope(samples: list[dict[str, Any]]) -> dict[str, Any]:
