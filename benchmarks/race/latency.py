@@ -61,6 +61,7 @@ def feed(brokers: str, topic: str, stream: Stream, rate: float, sent: Any) -> fl
             "bootstrap.servers": brokers,
             "partitioner": "murmur2_random",
             "linger.ms": LINGER_MS,
+            "max.in.flight": 1,  # what comes meanwhile goes together; else small requests pile up before a busy broker
             "compression.type": "lz4",
             "queue.buffering.max.messages": 500_000,
         }

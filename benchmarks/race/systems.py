@@ -80,7 +80,7 @@ class Ours:
         self.name = self._installation.name
         self.alerts = self._installation.settings.topic_alerts
         models = task.job.directory / "models"
-        self._worker = self._installation.start(cpu=task.cpu, config=EVERYTHING_ON, models_dir=models)
+        self.worker = self._installation.start(cpu=task.cpu, config=EVERYTHING_ON, models_dir=models)
 
     def __enter__(self) -> Self:
         return self
@@ -90,16 +90,16 @@ class Ours:
 
     @property
     def pid(self) -> int:
-        return self._worker.pid
+        return self.worker.pid
 
     def done(self) -> int:
-        return self._worker.done()
+        return self.worker.done()
 
     def ready(self) -> bool:
-        return len(self._worker.recovered()) == PARTITIONS
+        return len(self.worker.recovered()) == PARTITIONS
 
     def finish(self) -> None:
-        self._worker.stop()
+        self.worker.stop()
 
 
 @dataclass(frozen=True, slots=True)

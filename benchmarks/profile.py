@@ -1,0 +1,126 @@
+"""`python -m benchmarks.profile`: where the processor time of a worker goes while it decides as fast as it can; by part of the way.
+
+A worker with everything on has one processor, as in the race. py-spy (https://github.com/benfred/py-spy, `pip install py-spy`) looks at its Python
+threads two hundred times a second; /proc says how much processor time those threads and librdkafka's took. A sample counts for
+the part whose function stands innermost on its stack.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.curves import threads_s
+from benchmarks.installation import Worker, say
+from benchmarks.machine import facts
+from benchmarks.middle import until
+from benchmarks.race.__main__ import topic_of
+from benchmarks.race.broker import RaceKafka
+from benchmarks.race.job import Jobs
+from benchmarks.race.stream import SKEWED_ACCOUNTS, UNIFORM_ACCOUNTS, Stream
+from benchmarks.race.systems import Ours, Task
+from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
+
+RESULTS = Path(__file__).parent / "results" / "profile.json"
+RATE, BEGIN, END = "200", 0.15, 0.95
+
+PARTS = {
+    "decode": ("decode (monitor/wire/decode.py",),
+    "score": ("_score (monitor/pipeline.py",),
+    "fetch": (
+        "monitor/wire/fetched.py",
+        "monitor/wire/batches.py",
+        "monitor/wire/reading.py",
+        "aiokafka/",
+        "monitor/wire/records.py",
+    ),
+    "validate": ("admit (monitor/guard/validate.py",),
+    "find and fold accounts": ("_fold (monitor/pipeline.py", "slots (monitor/state/accounts.py"),
+    "alerts": ("_alerts (monitor/pipeline.py",),
+    "changelog": ("_changelog (monitor/pipeline.py",),
+    "audit": ("build_block (", "_decisions (monitor/pipeline.py"),
+    "produce and commit": ("commit (monitor/wire/transactions.py",),
+    "metrics": ("record_run (", "monitor/observe/", "prometheus_client/"),
+}
+"""Parts of the way by functions or files on the stack; `ANYBODYS` are those that whoever does the job must do."""
+
+ANYBODYS = ("fetch", "decode", "score")
+LIBRDKAFKA, REST = "librdkafka: batches, compression, sending", "event loop and the rest"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--events", type=int, default=3_000_000)
+    parser.add_argument("--keys", choices=("skewed", "uniform"), default="skewed")
+    parser.add_argument("--share", type=float, default=0.005, help="of transactions that alert (default 0.005)")
+    parser.add_argument("--py-spy", default=shutil.which("py-spy"), help="where it is (default: on the PATH)")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    if options.py_spy is None:
+        raise SystemExit("py-spy is not on the PATH: pip install py-spy, or name it with --py-spy")
+    os.sched_setaffinity(0, {BROKER_CPU})
+    accounts = SKEWED_ACCOUNTS if options.keys == "skewed" else UNIFORM_ACCOUNTS
+    stream = Stream(options.keys, options.events, accounts)
+    with tempfile.TemporaryDirectory(prefix="monitor-profile-") as directory, RaceKafka() as kafka:
+        pin(kafka.pid, BROKER_CPU)
+        job = Jobs(Path(directory)).make(stream, options.share)
+        task = Task(kafka, job, topic_of(kafka, stream, options.events), options.events, WORKER_CPU, 0)
+        with Ours(task) as ours:
+            found = profiled(ours.worker, options, Path(directory) / "samples")
+    result = facts() | {name: getattr(options, name) for name in ("events", "keys", "share")} | found
+    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    say(table(found))
+
+
+def profiled(worker: Worker, options: argparse.Namespace, samples: Path) -> dict[str, Any]:
+    """Microseconds of processor time a record, by part, greatest first, and the share of what is anybody's."""
+    first = until(worker, int(options.events * BEGIN))
+    before = threads_s(worker)
+    spy = [options.py_spy, "record", "--pid", str(worker.pid), "--rate", RATE, "--threads", "--format", "raw"]
+    with subprocess.Popen([*spy, "--output", str(samples)], stdout=subprocess.DEVNULL) as running:
+        last = until(worker, int(options.events * END))
+        after = threads_s(worker)
+        running.send_signal(2)
+    taken = {kind: 1e6 * (after[kind] - before[kind]) / (last - first) for kind in after}
+    counts = counted(samples.read_text())
+    python_us = taken["main"] + taken["others"]
+    parts = {part: python_us * count / counts.total() for part, count in counts.items()}
+    parts[LIBRDKAFKA] = taken["librdkafka"]
+    return {
+        "records": last - first,
+        "us_a_record": {part: round(us, 3) for part, us in sorted(parts.items(), key=lambda item: -item[1])},
+        "all_us": round(sum(parts.values()), 3),
+        "anybodys_share": round(sum(parts.get(part, 0) for part in ANYBODYS) / sum(parts.values()), 3),
+    }
+
+
+def counted(samples: str) -> "Counter[str]":
+    """Samples by part; a line is a stack, outermost first, and how often it was seen."""
+    found: Counter[str] = Counter()
+    for line in samples.splitlines():
+        stack, _, count = line.rpartition(" ")
+        found[part_of(stack.split(";"))] += int(count)
+    return found
+
+
+def part_of(stack: list[str]) -> str:
+    for frame in reversed(stack):
+        for part, names in PARTS.items():
+            if any(name in frame for name in names):
+                return part
+    return REST
+
+
+def table(found: dict[str, Any]) -> str:
+    lines = [f"{us:6.2f} us  {part}" for part, us in found["us_a_record"].items()]
+    lines.append(f"{found['all_us']:6.2f} us  all; {', '.join(ANYBODYS)}: {found['anybodys_share']:.0%}")
+    return "\n".join(["", *lines])
+
+
+if __name__ == "__main__":
+    main()
