@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import curves_report
-from benchmarks.installation import Choose, Feed, Installation, Worker, dealt, say, wait_for
+from benchmarks.installation import Choose, Feed, Installation, dealt, say, wait_for
 from benchmarks.machine import facts
 from benchmarks.middle import middle
 from benchmarks.race.broker import RaceKafka
 from benchmarks.race.job import FEATURES, TRAINING_SEED, TRAINING_TRANSACTIONS
 from benchmarks.race.systems import EVERYTHING_ON
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
+from benchmarks.threads import by_kind_s
 from monitor.features.catalogue import CATALOGUE
 from monitor.learn.dataset import Dataset, replay
 from monitor.learn.fit import Recipe, fit, golden_rows
@@ -158,7 +159,7 @@ def measure(kafka: RaceKafka, topics: str, point: Point, models: Path, options: 
             "cpu_s_a_million": round(1e6 / figures["events_per_cpu_s"], 2),
             "rss_bytes_an_account": round((worker.memory_mb() - empty_mb) * 2**20 / point.accounts),
             "stages_s": {name: round(seconds, 2) for name, seconds in worker.stages_s().items()},
-            "threads_s": threads_s(worker),
+            "threads_s": by_kind_s(worker.pid),
         }
         changelog = installation.settings.changelog_topic
         written = sum(high for _, high in installation.ends(changelog).values())
@@ -167,17 +168,6 @@ def measure(kafka: RaceKafka, topics: str, point: Point, models: Path, options: 
         figures |= {"changelog_messages": round(messages, 3), "changelog_bytes": round(messages * size)}
     kafka.forget(installation.name)
     return figures
-
-
-def threads_s(worker: Worker) -> dict[str, float]:
-    """CPU seconds by kind of thread since the process began: the event loop that decides, librdkafka's, and those that commit."""
-    found = {"main": 0.0, "librdkafka": 0.0, "others": 0.0}
-    for task in Path(f"/proc/{worker.pid}/task").iterdir():
-        name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(") ")
-        fields = rest.split()
-        kind = "librdkafka" if name.startswith("rdk:") else "main" if int(task.name) == worker.pid else "others"
-        found[kind] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return {kind: round(seconds, 2) for kind, seconds in found.items()}
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:

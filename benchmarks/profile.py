@@ -1,21 +1,22 @@
 """`python -m benchmarks.profile`: where the processor time of a worker goes while it decides as fast as it can; by part of the way.
 
-A worker with everything on has one processor, as in the race. py-spy (https://github.com/benfred/py-spy, `pip install py-spy`) looks at its Python
-threads two hundred times a second; /proc says how much processor time those threads and librdkafka's took. A sample counts for
-the part whose function stands innermost on its stack.
+A worker with everything on has one processor, as in the race. /proc says how much processor time each of its threads took; py-spy
+(https://github.com/benfred/py-spy, `pip install py-spy`) looks two hundred times a second what the Python ones are doing. A thread's time is divided among
+the parts of its samples, of which those count that do not just wait; a sample's part is the one whose function stands innermost on its stack.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.curves import threads_s
 from benchmarks.installation import Worker, say
 from benchmarks.machine import facts
 from benchmarks.middle import until
@@ -25,6 +26,7 @@ from benchmarks.race.job import Jobs
 from benchmarks.race.stream import SKEWED_ACCOUNTS, UNIFORM_ACCOUNTS, Stream
 from benchmarks.race.systems import Ours, Task
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
+from benchmarks.threads import threads_s
 
 RESULTS = Path(__file__).parent / "results" / "profile.json"
 RATE, BEGIN, END = "200", 0.15, 0.95
@@ -50,6 +52,9 @@ PARTS = {
 """Parts of the way by functions or files on the stack; `ANYBODYS` are those that whoever does the job must do."""
 
 ANYBODYS = ("fetch", "decode", "score")
+WAITING = ("select (selectors.py", "_worker (concurrent/futures/thread.py", "wait (threading.py")
+"""Innermost, of a thread that has nothing to do: on one processor py-spy takes some of them for busy."""
+
 LIBRDKAFKA, REST = "librdkafka: batches, compression, sending", "event loop and the rest"
 
 
@@ -80,31 +85,37 @@ def main() -> None:
 def profiled(worker: Worker, options: argparse.Namespace, samples: Path) -> dict[str, Any]:
     """Microseconds of processor time a record, by part, greatest first, and the share of what is anybody's."""
     first = until(worker, int(options.events * BEGIN))
-    before = threads_s(worker)
+    before = threads_s(worker.pid)
     spy = [options.py_spy, "record", "--pid", str(worker.pid), "--rate", RATE, "--threads", "--format", "raw"]
     with subprocess.Popen([*spy, "--output", str(samples)], stdout=subprocess.DEVNULL) as running:
         last = until(worker, int(options.events * END))
-        after = threads_s(worker)
-        running.send_signal(2)
-    taken = {kind: 1e6 * (after[kind] - before[kind]) / (last - first) for kind in after}
-    counts = counted(samples.read_text())
-    python_us = taken["main"] + taken["others"]
-    parts = {part: python_us * count / counts.total() for part, count in counts.items()}
-    parts[LIBRDKAFKA] = taken["librdkafka"]
+        after = threads_s(worker.pid)
+        running.send_signal(signal.SIGINT)
+    parts: Counter[str] = Counter()
+    seen = counted(samples.read_text())
+    for thread, (kind, seconds) in after.items():
+        us = 1e6 * (seconds - before.get(thread, (kind, 0.0))[1]) / (last - first)
+        if kind == "librdkafka":
+            parts[LIBRDKAFKA] += us
+        else:
+            of_thread = seen.get(thread, Counter({REST: 1}))
+            parts.update({part: us * count / of_thread.total() for part, count in of_thread.items()})
     return {
         "records": last - first,
-        "us_a_record": {part: round(us, 3) for part, us in sorted(parts.items(), key=lambda item: -item[1])},
-        "all_us": round(sum(parts.values()), 3),
-        "anybodys_share": round(sum(parts.get(part, 0) for part in ANYBODYS) / sum(parts.values()), 3),
+        "us_a_record": {part: round(us, 3) for part, us in parts.most_common()},
+        "all_us": round(parts.total(), 3),
+        "anybodys_share": round(sum(parts[part] for part in ANYBODYS) / parts.total(), 3),
     }
 
 
-def counted(samples: str) -> "Counter[str]":
-    """Samples by part; a line is a stack, outermost first, and how often it was seen."""
-    found: Counter[str] = Counter()
+def counted(samples: str) -> "dict[int, Counter[str]]":
+    """Samples of each thread by part; a line is a stack, the thread first, the innermost frame last, and how often it was seen."""
+    found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for line in samples.splitlines():
         stack, _, count = line.rpartition(" ")
-        found[part_of(stack.split(";"))] += int(count)
+        thread, *frames = stack.split(";")
+        if not any(each in frames[-1] for each in WAITING):
+            found[int(re.findall(r"\d+", thread)[0])][part_of(frames)] += int(count)
     return found
 
 
