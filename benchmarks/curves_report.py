@@ -1,17 +1,30 @@
-"""`python -m benchmarks.curves_report [FILE]`: the table and the chart of benchmarks/results/curves.json, beside it."""
+"""`python -m benchmarks.curves_report [FILE]`: the table and the chart of benchmarks/results/curves.json, beside it.
 
+The table also goes between the markers in docs/performance.md when it is asked to: `--page`.
+"""
+
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markers import between
+
 RESULTS = Path(__file__).parent / "results" / "curves.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 COLUMNS = ("CPU s a million", "transactions/s", "changelog messages", "changelog B", "memory B an account")
 PANEL, HEIGHT, MARGIN, TOP = 420, 190, 56, 34
 
 
 def main() -> None:
-    print(write(Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.curves_report", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help=f"also between the markers in {PAGE.name}")
+    options = parser.parse_args()
+    text = write(options.file)
+    if options.page:
+        PAGE.write_text(between(PAGE.read_text(), "curves", text))
+    print(text)
 
 
 def write(file: Path) -> str:

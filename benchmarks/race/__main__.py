@@ -39,7 +39,7 @@ def main() -> None:
         "skewed": Stream("skewed", options.events, SKEWED_ACCOUNTS),
         "uniform": Stream("uniform", options.uniform_events or 2 * options.events, options.uniform_accounts),
     }
-    results = Results(options.output)
+    results = Results(options.output, options.add)
     with tempfile.TemporaryDirectory(prefix="monitor-race-") as directory, RaceKafka() as kafka:
         pin(kafka.pid, BROKER_CPU)
         jobs = Jobs(Path(directory))
@@ -51,6 +51,8 @@ def main() -> None:
             if keys == "skewed":
                 latencies(kafka, stream, jobs, options, results, options.rates)
             kafka.forget(keys)
+        if not options.jobs:
+            latencies(kafka, streams["skewed"], jobs, options, results, options.rates)
         low = [rate for rate in options.rates if rate <= MOST_LONELY]
         if low:
             lonely = Stream("lonely", int(max(low) * (options.seconds + latency.WARM_S)), SKEWED_ACCOUNTS // PARTITIONS)
@@ -73,6 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--warm", type=float, default=WARM_S, help="seconds a JVM warms up (default 60)")
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--add", action="store_true", help="to the runs that the output has already")
     return parser.parse_args()
 
 

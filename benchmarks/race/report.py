@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markers import between
+
 ROOT = Path(__file__).parents[2]
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
-BEGIN, END = "<!-- race: begin -->", "<!-- race: end -->"
 
 JOBS = {
     "skewed 0.005": "6,000 accounts, 0.5 % alerts",
@@ -34,7 +35,7 @@ def main() -> None:
     text = write(options.file)
     if options.readme:
         readme = ROOT / "README.md"
-        readme.write_text(between(readme.read_text(), text))
+        readme.write_text(between(readme.read_text(), "race", text))
     print(text)
 
 
@@ -45,15 +46,6 @@ def write(file: Path) -> str:
     file.with_suffix(".md").write_text(text)
     file.with_suffix(".svg").write_text(chart(results))
     return text
-
-
-def between(page: str, text: str) -> str:
-    """`page` with `text` between the markers."""
-    before, _, rest = page.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise SystemExit(f"README.md: no {BEGIN} and {END}: put them where the table belongs")
-    return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
 def table(results: dict[str, Any]) -> str:

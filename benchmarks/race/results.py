@@ -24,20 +24,33 @@ THROUGHPUT = (
 )
 LATENCY = ("p50_ms", "p99_ms", "p999_ms", "late_ms")
 FIGURES = (*THROUGHPUT, *LATENCY)
+KEY = ("job", "system", "mode", "rate")
 
 
 class Results:
-    """Collects runs and writes the file after each, so that a race that is broken off leaves what it has."""
+    """Collects runs and writes the file after each, so that a race that is broken off leaves what it has.
 
-    def __init__(self, path: Path) -> None:
+    With `add` to those the file has: a race in parts, each of which says when and with which version it ran.
+    """
+
+    def __init__(self, path: Path, add: bool = False) -> None:
         self._path = path
         self._runs: dict[tuple[str, str, str, float | None], list[dict[str, Any]]] = {}
         self._facts = _facts()
+        self._part = {name: self._facts[name] for name in ("when", "command", "commit")}
+        self._parts: list[dict[str, Any]] = []
+        if add:
+            before = json.loads(path.read_text())
+            self._parts = before.get("parts", [{name: before[name] for name in self._part}])
+            self._runs = {tuple(each[name] for name in KEY): each["each"] for each in before["runs"]}
 
     def add(self, job: str, system: System, figures: dict[str, Any], rate: float | None = None) -> None:
         """`job`: keys and share of alerts, as in `field.EVERY_JOB`; `rate`: events a second that were offered."""
         self._runs.setdefault((job, system.name, system.mode, rate), []).append(figures)
-        found = self._facts | {"runs": [_entry(key, runs) for key, runs in self._runs.items()]}
+        found = self._facts | {
+            "parts": [*self._parts, self._part],
+            "runs": [_entry(key, runs) for key, runs in self._runs.items()],
+        }
         found["load_1min_after"] = round(os.getloadavg()[0], 2)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(found, indent=2) + "\n")

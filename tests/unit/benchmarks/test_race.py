@@ -13,7 +13,7 @@ from benchmarks.peers.kernel import FRESH, meet
 from benchmarks.race.equality import differences
 from benchmarks.race.job import CLEAR, FEATURES, clear_threshold
 from benchmarks.race.progress import Progress
-from benchmarks.race.report import BEGIN, END, between, chart, table
+from benchmarks.race.report import chart, table
 from benchmarks.race.stream import Stream, with_late_ones
 from monitor.features.catalogue import INDEX
 from monitor.learn.dataset import replay
@@ -125,12 +125,6 @@ def test_the_table_says_how_many_times_as_much_ours_does():
     ours, slow = lines[-2:]
     assert ours.startswith("| ours, m | 300,000")
     assert "| 3,000 x |" in slow
-
-
-def test_the_table_goes_between_its_markers_and_nowhere_else():
-    assert between(f"a {BEGIN} old {END} b", "new\n") == f"a {BEGIN}\nnew\n{END} b"
-    with pytest.raises(SystemExit, match="race: begin"):
-        between("no markers", "new")
 
 
 def test_the_chart_is_whole_svg():
