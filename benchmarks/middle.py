@@ -27,9 +27,12 @@ class Doing(Protocol):
         ...
 
 
-def middle(doing: Doing, count: int, broker: int, before: int = 0) -> dict[str, Any]:
-    """Figures of the middle of `count` records that come after `before` others; returns when all are done. `broker`: its process."""
-    first = until(doing, before + max(int(count * BEGIN), 1))
+def middle(doing: Doing, count: int, broker: int, before: int = 0, begin: float = BEGIN) -> dict[str, Any]:
+    """Figures of the middle of `count` records that come after `before` others, from their share `begin` on; returns when all are done.
+
+    `broker`: its process.
+    """
+    first = until(doing, before + max(int(count * begin), 1))
     began_s, began_cpu, began_broker = time.monotonic(), cpu_seconds(doing.pid), cpu_seconds(broker)
     last = until(doing, before + int(count * END))
     wall_s, cpu_s = time.monotonic() - began_s, cpu_seconds(doing.pid) - began_cpu

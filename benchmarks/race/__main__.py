@@ -28,6 +28,7 @@ MOST_LONELY = 5_000
 
 RESULTS = Path(__file__).parents[1] / "results" / "latest.json"
 WARM_S = 60.0
+UNIFORM_TIMES = 4
 SLOW, SLOW_SHARE, FAST_SHARE = 1_000, 0.5, 0.05
 """Up to so many transactions a second half of them are alerts, or there were too few to speak of quantiles."""
 
@@ -37,7 +38,9 @@ def main() -> None:
     os.sched_setaffinity(0, {BROKER_CPU})
     streams = {
         "skewed": Stream("skewed", options.events, SKEWED_ACCOUNTS),
-        "uniform": Stream("uniform", options.uniform_events or 2 * options.events, options.uniform_accounts),
+        "uniform": Stream(
+            "uniform", options.uniform_events or UNIFORM_TIMES * options.events, options.uniform_accounts
+        ),
     }
     results = Results(options.output, options.add)
     with tempfile.TemporaryDirectory(prefix="monitor-race-") as directory, RaceKafka() as kafka:
@@ -64,7 +67,9 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.race", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="of the skewed topic (default 1000000)")
-    parser.add_argument("--uniform-events", type=int, help="of the uniform topic (default twice --events)")
+    parser.add_argument(
+        "--uniform-events", type=int, help=f"of the uniform topic (default {UNIFORM_TIMES} times --events)"
+    )
     parser.add_argument("--uniform-accounts", type=int, default=UNIFORM_ACCOUNTS)
     parser.add_argument("--jobs", nargs="*", default=EVERY_JOB, metavar="'KEYS RATE'", help=", ".join(EVERY_JOB))
     parser.add_argument(

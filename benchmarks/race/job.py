@@ -42,6 +42,7 @@ class Job:
 
     directory: Path
     version: str
+    keys: str
     threshold: float
     due: dict[str, float]
     places: NDArray[np.int64]
@@ -90,7 +91,7 @@ class Jobs:
         places = np.flatnonzero(scores >= threshold)
         ids = stream.transaction_ids[places]
         due = dict(zip((name.decode() for name in ids.tolist()), scores[places].tolist(), strict=True))
-        return Job(directory, version, threshold, due, places)
+        return Job(directory, version, stream.keys, threshold, due, places)
 
     def _fitted(self) -> tuple[Model, Dataset]:
         if self._model is None or self._training is None:
