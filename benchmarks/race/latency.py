@@ -24,7 +24,7 @@ WARM_S = 10.0
 """Not counted: joining the group, first fetches."""
 STEP_S = 0.002
 LINGER_MS = 2
-"""Of the feed and of a JVM's producer: the 100 ms of Kafka Streams would be all that is seen."""
+"""Of a JVM's producer: the 100 ms of Kafka Streams would be all that is seen."""
 SETTLE_S = 2.0
 
 
@@ -60,7 +60,7 @@ def feed(brokers: str, topic: str, stream: Stream, rate: float, sent: Any) -> fl
         {
             "bootstrap.servers": brokers,
             "partitioner": "murmur2_random",
-            "linger.ms": LINGER_MS,
+            "linger.ms": 0,
             "max.in.flight": 1,  # what comes meanwhile goes together; else small requests pile up before a busy broker
             "compression.type": "lz4",
             "queue.buffering.max.messages": 500_000,
