@@ -17,8 +17,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.installation import Worker, say
+from benchmarks.installation import Worker
 from benchmarks.machine import facts
+from benchmarks.markers import between
 from benchmarks.middle import until
 from benchmarks.race.__main__ import topic_of
 from benchmarks.race.broker import RaceKafka
@@ -29,6 +30,7 @@ from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 from benchmarks.threads import threads_s
 
 RESULTS = Path(__file__).parent / "results" / "profile.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 RATE, BEGIN, END = "200", 0.15, 0.95
 
 PARTS = {
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.005, help="of transactions that alert (default 0.005)")
     parser.add_argument("--py-spy", default=shutil.which("py-spy"), help="where it is (default: on the PATH)")
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help=f"also between the markers in {PAGE.name}")
     options = parser.parse_args()
     if options.py_spy is None:
         raise SystemExit("py-spy is not on the PATH: pip install py-spy, or name it with --py-spy")
@@ -79,7 +82,10 @@ def main() -> None:
             found = profiled(ours.worker, options, Path(directory) / "samples")
     result = facts() | {name: getattr(options, name) for name in ("events", "keys", "share")} | found
     options.output.write_text(json.dumps(result, indent=2) + "\n")
-    say(table(found))
+    text = table(result)
+    if options.page:
+        PAGE.write_text(between(PAGE.read_text(), "profile", text))
+    print(text)
 
 
 def profiled(worker: Worker, options: argparse.Namespace, samples: Path) -> dict[str, Any]:
@@ -128,9 +134,20 @@ def part_of(stack: list[str]) -> str:
 
 
 def table(found: dict[str, Any]) -> str:
-    lines = [f"{us:6.2f} us  {part}" for part, us in found["us_a_record"].items()]
-    lines.append(f"{found['all_us']:6.2f} us  all; {', '.join(ANYBODYS)}: {found['anybodys_share']:.0%}")
-    return "\n".join(["", *lines])
+    """Markdown: what each part takes, and what of it whoever does the job must do."""
+    all_us = found["all_us"]
+    lines = [
+        f"{found['records']:,} transactions of a {found['keys']} stream, {100 * found['share']:g} % alerts, on one core of "
+        f"{found['machine']['processor']}; commit {found['commit']}.",
+        "",
+        "| part | us a transaction | share | |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {part} | {us:.2f} | {us / all_us:.0%} | {'anybody must' if part in ANYBODYS else ''} |"
+        for part, us in found["us_a_record"].items()
+    ]
+    return "\n".join([*lines, f"| all | {all_us:.2f} | | {', '.join(ANYBODYS)}: {found['anybodys_share']:.0%} |", ""])
 
 
 if __name__ == "__main__":

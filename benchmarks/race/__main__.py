@@ -127,8 +127,7 @@ def latencies(
         return share, latency.wait_and_see(system, task, stream, rate, options.seconds)
 
     for rate in sorted(rates)[:BROKER_WARM_RATES] if stream.keys == "skewed" else ():
-        for system in systems:
-            say(f"{rate}/s, not counted: {system.title}: {line(seen(system, rate)[1])}")
+        say(f"{rate}/s, not counted: {systems[0].title}: {line(seen(systems[0], rate)[1])}")
     for repeat in range(options.repeats):
         for rate in rates:
             for system in turned(systems, repeat):
