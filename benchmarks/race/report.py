@@ -52,9 +52,10 @@ def table(results: dict[str, Any]) -> str:
     """One Markdown table a job; what it was measured on stands above."""
     machine, versions = results["machine"], results["versions"]
     repeats = max((each["repeats"] for each in results["runs"]), default=0)
+    commits = " and ".join(dict.fromkeys(part["commit"] for part in results.get("parts", [results])))
     lines = [
         f"One core of {machine['processor']}, the broker on another; medians of {repeats}, least and greatest in brackets; "
-        f"commit {results['commit']}; Python {versions['python']}, {versions.get('java', '')}, Kafka {versions['kafka']}."
+        f"commit {commits}; Python {versions['python']}, {versions.get('java', '')}, Kafka {versions['kafka']}."
     ]
     for job, runs in by_job(results).items():
         lines += ["", f"**{JOBS.get(job, job)}**", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
@@ -93,7 +94,7 @@ def latency_lines(results: dict[str, Any]) -> list[str]:
     found.sort(key=lambda run: (run["rate"], run["keys"] == LONELY, title(run)))
     return lines + [
         f"| {title(each)} | {each['rate']:,.0f} | {'one, three idle' if each['keys'] == LONELY else 'four'} | "
-        f"{each['p50_ms']} | {each['p99_ms']} | {each['p999_ms']} |"
+        f"{each['p50_ms']:.1f} | {each['p99_ms']:.1f} | {each['p999_ms']:.1f} |"
         for each in found
     ]
 
