@@ -54,7 +54,7 @@ def main() -> None:
         "--rate",
         type=float,
         default=35_000,
-        help="transactions a second (default 35000: half of what such a stream lets a worker do)",
+        help="transactions a second (default 35000: a core more than half busy with short runs)",
     )
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--every", type=float, default=10, help="seconds between samples (default 10)")

@@ -57,6 +57,8 @@ def table(results: dict[str, Any]) -> str:
         f"One core of {machine['processor']}, the broker on another; medians of {repeats}, least and greatest in brackets; "
         f"commit {commits}; Python {versions['python']}, {versions.get('java', '')}, Kafka {versions['kafka']}."
     ]
+    commands = [f"`{part['command']}`" for part in results.get("parts", [results])]
+    lines += ["", f"Run as {' and '.join(commands)}."]
     for job, runs in by_job(results).items():
         lines += ["", f"**{JOBS.get(job, job)}**", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
         lines += [f"| {' | '.join(row)} |" for row in rows(runs)]

@@ -1,6 +1,6 @@
 """Alerts as Kafka records: schemas/alert.avsc in the Confluent wire format, CloudEvents attributes in the headers.
 
-All alerts of a run are encoded at once, from columns: one by one, in Python, an alert takes ten times as long.
+All alerts of a run are encoded at once, from columns: 10 us an alert with its explanation, where one by one in Python took 30.
 Headers follow the CloudEvents Kafka protocol binding 1.0.2, binary content mode: attributes as `ce_*`, `content-type` for the data.
 """
 
@@ -85,7 +85,10 @@ class Alerts:
 def alert_messages(alerts: Alerts, issuer: Issuer) -> list[Message]:
     """A message an alert, keyed by account id, in their order."""
     ids = alert_ids(issuer.source_topic_id, issuer.source_partition, alerts.offsets.tolist())
-    starts, lengths = alerts.columns.starts.take(alerts.rows, 1), alerts.columns.lengths.take(alerts.rows, 1)
+    starts = alerts.columns.starts.take(alerts.rows, 1)
+    lengths = alerts.columns.lengths.take(alerts.rows, 1).clip(
+        min=0
+    )  # a null would be written as a text of 2**64 - 1 bytes
     values, ends = _values(alerts, issuer, ids, starts, lengths)
     source, time, version = _repeated(issuer.app_id, issuer.detected_at, issuer.model_version)
     texts, until = alerts.columns.data.data, starts + lengths

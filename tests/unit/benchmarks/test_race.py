@@ -115,6 +115,7 @@ def run(system: str, per_cpu_s: float) -> dict[str, object]:
 RESULTS = {
     "machine": {"processor": "a processor"},
     "versions": {"python": "3", "kafka": "4"},
+    "command": "python -m benchmarks.race",
     "commit": "abc",
     "runs": [run("slow", 100.0), run("ours", 300_000.0)],
 }

@@ -183,6 +183,14 @@ def test_each_alert_of_a_run_has_the_bytes_of_fastavro(told, issuer, count):
     assert [each.key for each in messages] == [each.account_id.encode() for each in told]
 
 
+def test_a_text_that_is_null_is_written_as_an_empty_one(monkeypatch):
+    columns = columns_of([Told(currency="")])
+    columns.lengths[CURRENCY] = -1
+    monkeypatch.setattr("tests.unit.effects.test_alerts.columns_of", lambda _told: columns)
+    (message,) = messages_of([Told(currency="")])
+    assert message.value == by_fastavro(record_of(Told(currency="")), ISSUER.schema_id)
+
+
 def test_outcomes_are_numbered_as_the_schema_has_them():
     field = next(each for each in alert_schema()["fields"] if each["name"] == "outcome")
     assert tuple(field["type"]["symbols"]) == OUTCOMES
