@@ -2,18 +2,20 @@
 
 A node's children are at `2i + 1` and `2i + 2`; a row goes right when `row[feature] > threshold`, `D` times, without a branch. Rows,
 or trees, are walked `STEP` side by side, so that the processor overlaps their memory reads. A row's path lengths are
-always added tree by tree, in order, as float64: its sum does not depend on the rows beside it, bit for bit.
+always added tree by tree, in order, as float64: its sum does not depend on the rows beside it, bit for bit. Sixteen rows go down the
+first levels together (`monitor/scoring/first_levels.py`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.jit import inlined, kernel
+from monitor.scoring.first_levels import LANES, LEVELS, first_levels
 
 U64 = np.uint64
 """Places and indices are unsigned: for a signed one numba asks each time whether it counts from the end, which takes as long as the walk."""
 
-STEP = 16
+STEP = LANES
 """Rows (or trees) side by side."""
 
 FEW_ROWS = 8
@@ -29,7 +31,8 @@ def path_sums(
 ) -> NDArray[np.float64]:
     """Path lengths summed over the trees, float64[n], of `rows` float32[n, k]; NaN where a row has a NaN."""
     sums = np.zeros(rows.shape[0])
-    _path_sums(rows, feature, threshold, leaf, depth, np.zeros(STEP, np.uint64), sums)
+    columns = np.empty((rows.shape[1], STEP), np.float32)
+    _path_sums(rows, feature, threshold, leaf, depth, columns, np.zeros(STEP, np.uint64), sums)
     return sums
 
 
@@ -66,26 +69,44 @@ def _trees_in_step(rows, feature, threshold, leaf, depth, place, sums, i):  # ty
 
 
 @inlined
-def _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes):  # type: ignore[no-untyped-def]
+def _further(rows, feature, threshold, leaf, tree, levels, place, sums, first, lanes):  # type: ignore[no-untyped-def]
+    for _ in range(levels):
+        for j in range(lanes):
+            at = place[j]
+            right = rows[first + j, U64(feature[tree, at])] > threshold[tree, at]
+            place[j] = U64(2) * at + U64(1) + U64(right)
     inner = U64(feature.shape[1])
+    for j in range(lanes):
+        sums[first + j] += leaf[tree, place[j] - inner]
+
+
+@inlined
+def _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, lanes):  # type: ignore[no-untyped-def]
     for tree in range(U64(feature.shape[0])):
         for j in range(lanes):
             place[j] = U64(0)
-        for _ in range(depth):
-            for j in range(lanes):
-                at = place[j]
-                right = rows[first + j, U64(feature[tree, at])] > threshold[tree, at]
-                place[j] = U64(2) * at + U64(1) + U64(right)
-        for j in range(lanes):
-            sums[first + j] += leaf[tree, place[j] - inner]
+        _further(rows, feature, threshold, leaf, tree, depth, place, sums, first, lanes)
+
+
+@inlined
+def _sixteen_rows(rows, feature, threshold, leaf, depth, columns, place, sums, first):  # type: ignore[no-untyped-def]
+    for j in range(U64(STEP)):
+        for f in range(U64(rows.shape[1])):
+            columns[f, j] = rows[first + j, f]
+    for tree in range(U64(feature.shape[0])):
+        first_levels(columns, feature, threshold, tree, place)
+        _further(rows, feature, threshold, leaf, tree, depth - LEVELS, place, sums, first, U64(STEP))
 
 
 @kernel
-def _path_sums(rows, feature, threshold, leaf, depth, place, sums):  # type: ignore[no-untyped-def]
+def _path_sums(rows, feature, threshold, leaf, depth, columns, place, sums):  # type: ignore[no-untyped-def]
     n, k = U64(rows.shape[0]), rows.shape[1]
     whole = n - n % U64(STEP)
     for first in range(U64(0), whole, U64(STEP)):
-        _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, U64(STEP))  # a constant: unrolled
+        if depth >= LEVELS:
+            _sixteen_rows(rows, feature, threshold, leaf, depth, columns, place, sums, first)
+        else:
+            _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, first, U64(STEP))
     if n - whole >= U64(FEW_ROWS):
         _rows_in_step(rows, feature, threshold, leaf, depth, place, sums, whole, n - whole)
     else:

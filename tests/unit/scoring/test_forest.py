@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from monitor.errors import ArtifactError
+from monitor.scoring.first_levels import LEVELS
 from monitor.scoring.forest import Forest, average_path_length, expected_paths, float32_at_or_below, warm_up
 
 
@@ -47,6 +48,15 @@ def test_trees_of_1024_samples_are_ten_levels_deep_and_score_alike():
     np.testing.assert_allclose(ours.score(rows), -theirs.score_samples(rows), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("max_samples", [2, 4, 8, 16, 32])
+def test_trees_too_flat_for_the_first_levels_and_deeper_ones_score_alike(max_samples):
+    rows = data(6, 500, 7, "heavy")
+    theirs = fitted(rows, n_estimators=30, max_samples=max_samples)
+    ours = Forest.from_sklearn(theirs)
+    assert ours.depth == max_samples.bit_length() - 1  # below, at and above the levels that rows go down together
+    np.testing.assert_allclose(ours.score(rows), -theirs.score_samples(rows), rtol=0, atol=1e-6)
+
+
 def test_a_value_exactly_at_a_threshold_goes_left_as_in_scikit_learn():
     rows = data(2, 256, 3, "normal")
     theirs = fitted(rows, n_estimators=20, max_samples=256)
@@ -75,8 +85,9 @@ def test_a_score_does_not_depend_on_the_rows_beside_it(n):
 def test_a_row_with_a_nan_gets_no_score_and_its_neighbours_keep_theirs():
     rows = data(4, 40, 3, "normal")
     forest = Forest.from_sklearn(fitted(rows, n_estimators=10, max_samples=32))
+    assert forest.depth > LEVELS
     whole = forest.score(rows)
-    rows[5, 1] = np.nan
+    rows[5, 1] = np.nan  # among sixteen that go down together
     scores = forest.score(rows)
     assert np.isnan(scores[5])
     assert np.delete(scores, 5).tobytes() == np.delete(whole, 5).tobytes()
