@@ -16,7 +16,7 @@ POINTS = (
     "taken",  # all checks passed, a new installation has its genesis block
     "state_loaded",  # the accounts are in memory; nothing is decided yet
     "run_decided",  # accounts in memory are changed; nothing is written
-    "run_produced",  # everything is handed to the producer; the transaction is open
+    "run_produced",  # everything is at the broker, in a transaction that is still open
     "run_committed",  # the transaction is committed; nothing is acknowledged
     "run_acked",  # the run's chunks are acknowledged
     "revoked",  # the partition is given up, its run in flight has ended

@@ -1,6 +1,7 @@
 """The producer of one partition: everything a run leaves behind in one Kafka transaction."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -14,6 +15,10 @@ _FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRO
 
 BY_KEY = -1
 """The partition of a message that goes where its key says: RD_KAFKA_PARTITION_UA."""
+
+LINGER_MS = 1_000
+"""Longer than a run takes to be handed over: the commit sends it then, in whole batches, at once. With 0, librdkafka's threads wake for
+single messages while the run is still handed over: 1.5 us a transaction instead of 1.2 where nearly every one leaves a changelog record."""
 
 
 class TransactionalWriter:
@@ -42,7 +47,7 @@ class TransactionalWriter:
                 "transactional.id": transactional_id,
                 # beyond our own bound, so that a commit we gave up on is not still open when the next owner fences it
                 "transaction.timeout.ms": transaction_timeout_ms,
-                "linger.ms": 0,
+                "linger.ms": LINGER_MS,
                 "delivery.report.only.error": True,  # that they arrived is what the commit says
                 "on_delivery": self._note_failure,  # here, not with each message: that takes as long as the message
                 "compression.type": "lz4",
@@ -70,6 +75,8 @@ class TransactionalWriter:
                     produce(topic, value, key, where, headers=some)
                 else:  # nearly all: an empty list would make it half as fast again
                     produce(topic, value, key, where)
+            if self._reach is not pass_by:
+                self._send_all()
             self._reach("run_produced")
             self._producer.commit_transaction(self._timeout_s)
         except KafkaException as error:
@@ -82,6 +89,11 @@ class TransactionalWriter:
             raise CommitError(
                 f"transactional id {self._id}: a delivery failed inside a committed transaction: {self._failed[0]}"
             )
+
+    def _send_all(self) -> None:
+        """Without the commit, for who stands at a failpoint: what lingers with us would never have been in an open transaction."""
+        with suppress(SystemError):  # what the client makes of a fatal error here; `commit_transaction` names it
+            self._producer.flush(self._timeout_s)
 
     def _note_failure(self, error: KafkaError | None, _message: Any) -> None:
         if error is not None:

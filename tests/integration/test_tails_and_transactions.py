@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from monitor.effects.message import Message
 from monitor.errors import CommitError, FencedError
@@ -26,8 +26,8 @@ def topic(make_topics):
 
 @pytest.fixture
 def writer(config, topic_prefix):
-    def make(name="w", timeout_s=20.0):
-        return TransactionalWriter(config, f"{topic_prefix}-{name}", timeout_s, 60_000)
+    def make(name="w", timeout_s=20.0, **options):
+        return TransactionalWriter(config, f"{topic_prefix}-{name}", timeout_s, 60_000, **options)
 
     return make
 
@@ -40,6 +40,14 @@ def abort(config, topic, transactional_id, values):
         producer.produce(topic, value, partition=0)
     producer.flush(20)
     producer.abort_transaction(20)
+
+
+def uncommitted_end(config, topic):
+    consumer = Consumer({**config, "group.id": "unused", "isolation.level": "read_uncommitted"})
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), 20)[1]
+    finally:
+        consumer.close()
 
 
 def message(topic, value, partition=0):
@@ -103,6 +111,28 @@ def test_an_older_writer_is_fenced_by_a_newer_one_and_its_open_work_is_gone(conf
         for value in batch
     ]
     assert values == [b"before", b"heir"]
+
+
+def test_who_stands_at_the_failpoint_finds_the_run_at_the_broker_in_an_open_transaction(config, topic, writer):
+    ends = []
+    w = writer(
+        reach=lambda _point: ends.append((uncommitted_end(config, topic), KafkaLog(config).watermarks(topic, 0)[1]))
+    )
+    w.fence()
+    w.commit([message(topic, b"%d" % i) for i in range(5)])
+    assert ends == [(5, 0)]
+    assert KafkaLog(config).watermarks(topic, 0)[1] == 6  # the commit's marker after them
+
+
+def test_a_writer_fenced_before_it_stands_at_the_failpoint_says_so_too(topic, writer):
+    reached = []
+    zombie = writer(reach=reached.append)
+    zombie.fence()
+    zombie.commit([message(topic, b"before")])
+    writer().fence()
+    with pytest.raises(FencedError, match="another worker owns this partition"):
+        zombie.commit([message(topic, b"zombie")])
+    assert reached == ["run_produced"] * 2
 
 
 def test_a_record_the_broker_refuses_fails_the_whole_commit_and_the_error_says_why(config, make_topics, topic, writer):
