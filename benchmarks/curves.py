@@ -29,6 +29,7 @@ from benchmarks.threads import by_kind_s
 from monitor.features.catalogue import CATALOGUE
 from monitor.learn.dataset import Dataset, replay
 from monitor.learn.fit import Recipe, fit, golden_rows
+from monitor.learn.sources import simulated
 from monitor.money.exchange import load_exchange
 from monitor.scoring.artifact import save_model, set_current
 from monitor.simulate.spec import SimulationSpec
@@ -111,7 +112,8 @@ def main() -> None:
 def models_of(points: list[Point], directory: Path) -> dict[tuple[int, int], Path]:
     """Directories of models, by trees and features: fitted to one training stream."""
     training = replay(
-        generate(SimulationSpec(seed=TRAINING_SEED, transactions=TRAINING_TRANSACTIONS)), load_exchange(None)
+        simulated(generate(SimulationSpec(seed=TRAINING_SEED, transactions=TRAINING_TRANSACTIONS))),
+        load_exchange(None),
     )
     chosen = dict.fromkeys((point.trees, point.features) for point in points)
     return {each: _model(training, *each, directory) for each in chosen}

@@ -204,6 +204,10 @@ def named(numbers: Any) -> Any:
     return np.char.add(b"B", np.char.zfill(numbers.astype("S9"), 9))
 
 
+AT_A_RATE = {"linger.ms": 0, "max.in.flight": 1}
+"""Of a producer whose latency is looked at: what comes while a request is under way goes together; else small requests pile up before a busy broker."""
+
+
 class Feed:
     """Writes transactions at a rate (0: as fast as the broker takes them); `late_s` is how far it fell behind its schedule.
 
@@ -224,7 +228,8 @@ class Feed:
         )
         self._producer = Producer(
             producer_config(installation.settings)
-            | {"linger.ms": 1 if rate else 20, "compression.type": "lz4", "queue.buffering.max.messages": 500_000}
+            | (AT_A_RATE if rate else {"linger.ms": 20})
+            | {"compression.type": "lz4", "queue.buffering.max.messages": 500_000}
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -28,6 +28,7 @@ from benchmarks.race.systems import EVERYTHING_ON
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, cpu_seconds, pin
 from monitor.learn.dataset import replay
 from monitor.learn.fit import Recipe, fit, golden_rows
+from monitor.learn.sources import simulated
 from monitor.money.exchange import load_exchange
 from monitor.scoring.artifact import save_model, set_current
 from monitor.simulate.batch import Batch
@@ -121,7 +122,9 @@ def paid(options: argparse.Namespace) -> Iterator[Batch]:
         for batch in dealt_batches(BLOCK, seed, choose):
             times = at_ms + event_ms_each * np.arange(1, len(batch) + 1)
             at_ms = times[-1]
-            yield replace(batch, event_time=times.astype(np.int64), arrival_time=times.astype(np.int64))
+            moved = times.astype(np.int64)
+            nothing = np.zeros(len(batch), np.bool_)  # is labelled: the simulator's labels are of its own times
+            yield replace(batch, event_time=moved, arrival_time=moved, is_fraud=nothing)
 
 
 def encoded(batches: Iterator[Batch]) -> Iterator[Pairs]:
@@ -140,7 +143,7 @@ def beginning(batches: Iterator[Batch], count: int) -> Iterator[Batch]:
 
 def fitted(options: argparse.Namespace, directory: Path) -> Path:
     """The directory of a model of this stream's beginning."""
-    training = replay(beginning(paid(options), TRAINING), load_exchange(None))
+    training = replay(simulated(beginning(paid(options), TRAINING)), load_exchange(None))
     model = fit(training, Recipe(features=FEATURES, seed=TRAINING_SEED), "soak")
     save_model(directory, "soak", model, golden_rows(model, training), {}, "The model of a soak.\n")
     set_current(directory, "soak")

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from hashlib import sha256
 from pathlib import Path
 
-PACKAGES = ("effects", "features", "guard", "money", "observe", "scoring", "state", "wire")
+PACKAGES = ("effects", "features", "guard", "money", "observe", "risk", "scoring", "state", "wire")
 """Packages with kernels, or with constants that kernels read."""
 
 VARIABLE = "NUMBA_CACHE_DIR"

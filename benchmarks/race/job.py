@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.race.stream import START_MS, Stream
 from monitor.learn.dataset import Dataset, replay
-from monitor.learn.fit import Recipe, fit, golden_rows
+from monitor.learn.fit import Recipe, fit, golden_rows, scores_of
+from monitor.learn.sources import simulated
 from monitor.money.currencies import exponents, pack, place
 from monitor.money.exchange import ExchangeTable, load_exchange
 from monitor.scoring.artifact import save_model, set_current
@@ -80,8 +81,7 @@ class Jobs:
         directory.mkdir(parents=True)
         save_model(directory / "models", version, model, golden_rows(model, training), {}, "The forest of the race.\n")
         set_current(directory / "models", version)
-        rows = model.rows(training.features)
-        np.save(directory / "training.npy", rows)
+        np.save(directory / "training.npy", training.matrix(FEATURES))
         np.savez(directory / "forest.npz", **model.forest.arrays())
         rates = rates_of(self._exchange)
         (directory / "job.json").write_text(
@@ -96,7 +96,7 @@ class Jobs:
     def _fitted(self) -> tuple[Model, Dataset]:
         if self._model is None or self._training is None:
             spec = SimulationSpec(seed=TRAINING_SEED, transactions=TRAINING_TRANSACTIONS, start_ms=START_MS)
-            self._training = replay(generate(spec), self._exchange)
+            self._training = replay(simulated(generate(spec)), self._exchange)
             recipe = Recipe(features=FEATURES, trees=TREES, samples=SAMPLES, seed=TRAINING_SEED)
             self._model = fit(self._training, recipe, "race-1")
         return self._model, self._training
@@ -104,9 +104,9 @@ class Jobs:
     def _scores_of(self, stream: Stream, model: Model) -> NDArray[np.float64]:
         """Of every transaction, by the library that also serves; the workers must come to the same."""
         if stream not in self._scores:
-            seen = replay(iter(stream.batches), self._exchange)
+            seen = replay(simulated(stream.batches), self._exchange, FEATURES)
             assert len(seen) == stream.count, f"{stream.count - len(seen)} transactions of the stream are not scored"
-            self._scores[stream] = model.score(seen.features)
+            self._scores[stream] = scores_of(model, seen)
         return self._scores[stream]
 
 

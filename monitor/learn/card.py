@@ -5,8 +5,8 @@ from monitor.learn.evaluate import Evaluation
 from monitor.scoring.model import Model
 
 
-def card(model: Model, command: str, evaluations: dict[str, Evaluation]) -> str:
-    """Markdown. `command` made the model; `evaluations` by what they were measured on."""
+def card(model: Model, command: str, source: str, evaluations: dict[str, Evaluation]) -> str:
+    """Markdown. `command` made the model, from `source`; `evaluations` by what they were measured on."""
     forest = model.forest
     return "\n".join(
         [
@@ -20,7 +20,7 @@ def card(model: Model, command: str, evaluations: dict[str, Evaluation]) -> str:
             "",
             f"    {command}",
             "",
-            "It learned from simulated payments, without labels: it knows what is usual there, not what fraud is. Train on your own "
+            f"It learned from {source}, without labels: it knows what is usual there, not what fraud is. Train on your own "
             "transactions before you rely on it. It does not see who the merchant is, nor links between accounts.",
             "",
             "## Features",

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from monitor.decide.policy import Thresholds
 from monitor.learn.dataset import Dataset
-from monitor.scoring.model import Model
 from monitor.simulate.scenarios import SCENARIOS
 
 
@@ -48,19 +48,19 @@ class Evaluation:
     scenarios: tuple[ScenarioFigures, ...]
 
 
-def evaluate(model: Model, data: Dataset) -> Evaluation:
-    """The model's figures on `data`."""
-    scores, fraud = model.score(data.features), data.fraud
+def evaluate(scores: NDArray[np.float64], thresholds: Thresholds, data: Dataset) -> Evaluation:
+    """The figures of `scores` float64[n], higher is stranger, on the n rows of `data`."""
+    fraud = data.fraud
     both = bool(fraud.any() and not fraud.all())
-    alerted = scores >= model.review_threshold
+    alerted = scores >= thresholds.review_threshold
     scenarios = tuple(_scenario(kind.name, data.scenario == kind.code, alerted, data.account) for kind in SCENARIOS)
     return Evaluation(
         transactions=len(data),
         fraud=int(fraud.sum()),
         roc_auc=float(roc_auc_score(fraud, scores)) if both else None,
         average_precision=float(average_precision_score(fraud, scores)) if both else None,
-        review=_at(model.review_threshold, scores, fraud),
-        block=_at(model.block_threshold, scores, fraud),
+        review=_at(thresholds.review_threshold, scores, fraud),
+        block=_at(thresholds.block_threshold, scores, fraud),
         incidents=sum(each.incidents for each in scenarios),
         incidents_caught=sum(each.incidents_caught for each in scenarios),
         scenarios=scenarios,

@@ -62,7 +62,7 @@ def fit(training: Dataset, recipe: Recipe, version: str) -> Model:
 
     The thresholds are quantiles of the training scores: about `review_rate` of a stream like the training's is alerted.
     """
-    rows = training.features[:, [INDEX[name] for name in recipe.features]].astype(np.float32)
+    rows = training.matrix(recipe.features)
     if len(rows) < recipe.samples:
         raise DatasetError(
             f"training rows {len(rows)}: fewer than the {recipe.samples} a tree samples; use more transactions"
@@ -78,7 +78,12 @@ def fit(training: Dataset, recipe: Recipe, version: str) -> Model:
     return Model(version, recipe.features, forest, review, block, name, quartiles)
 
 
-def golden_rows(model: Model, data: Dataset) -> NDArray[np.float64]:
-    """Rows spread evenly over the order of the scores, the strangest included: float64[GOLDEN_ROWS, len(CATALOGUE)]."""
-    order = np.argsort(model.score(data.features), kind="stable")
-    return data.features[order[np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(np.int64)]]
+def golden_rows(model: Model, data: Dataset) -> NDArray[np.float32]:
+    """Rows spread evenly over the order of the scores, the strangest included: float32[GOLDEN_ROWS, len(model.features)]."""
+    order = np.argsort(scores_of(model, data), kind="stable")
+    return data.matrix(model.features)[order[np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(np.int64)]]
+
+
+def scores_of(model: Model, data: Dataset) -> NDArray[np.float64]:
+    """The model's scores of all rows, float64[n]: those that serving gives."""
+    return model.forest.score(data.matrix(model.features))

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ArtifactError
-from monitor.features.catalogue import CATALOGUE, INDEX, feature_set_digest
+from monitor.features.catalogue import INDEX, feature_set_digest
 from monitor.scoring.arrays_file import MAX_FILE_BYTES, read_arrays, read_bounded
 from monitor.scoring.forest import ARRAYS, Forest
 from monitor.scoring.model import Model, feature_set_of
@@ -79,13 +79,13 @@ def save_model(
     models_dir: Path,
     version: str,
     model: Model,
-    golden: NDArray[np.float64],
+    golden: NDArray[np.float32],
     about: Mapping[str, Any],
     card: str,
 ) -> Path:
     """Write `model` as `models_dir/version/`, whole or not at all, and return that directory.
 
-    `golden` float64[g, len(CATALOGUE)]: rows whose scores every later load must find again. `about`: the manifest's further
+    `golden` float32[g, len(model.features)]: rows whose scores every later load must find again. `about`: the manifest's further
     entries (training, metrics, versions). Raises `ArtifactError` when the version exists: a published model never changes.
     """
     directory = models_dir / _checked(version)
@@ -219,26 +219,23 @@ def _quartiles(path: Path, manifest: Mapping[str, Any]) -> NDArray[np.float64]:
     return quartiles
 
 
-def _golden(model: Model, rows: NDArray[np.float64]) -> dict[str, Any]:
-    """The model's columns of `rows` and their scores, as hexadecimal floats: exact, and readable by any language."""
-    scores = model.score(rows)
+def _golden(model: Model, rows: NDArray[np.float32]) -> dict[str, Any]:
+    """`rows` and their scores, as hexadecimal floats: exact, and readable by any language."""
     return {
-        "rows": [[float(value).hex() for value in row] for row in rows[:, model.columns]],
-        "scores": [float(score).hex() for score in scores],
+        "rows": [[float(value).hex() for value in row] for row in rows],
+        "scores": [float(score).hex() for score in model.forest.score(rows)],
     }
 
 
 def _check_golden(path: Path, model: Model, golden: Mapping[str, Any]) -> None:
     try:
-        values = np.array([[float.fromhex(cell) for cell in row] for row in golden["rows"]])
+        rows = np.array([[float.fromhex(cell) for cell in row] for row in golden["rows"]], np.float32)
         expected = np.array([float.fromhex(score) for score in golden["scores"]])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtifactError(f"{path}: golden: not hexadecimal floats ({error}); restore the file") from None
-    if expected.size == 0 or values.shape != (expected.size, len(model.features)):
-        raise ArtifactError(f"{path}: golden: {values.shape} values for {expected.size} scores; restore the file")
-    rows = np.zeros((expected.size, len(CATALOGUE)))
-    rows[:, model.columns] = values
-    difference = np.abs(model.score(rows) - expected)
+    if expected.size == 0 or rows.shape != (expected.size, len(model.features)):
+        raise ArtifactError(f"{path}: golden: {rows.shape} values for {expected.size} scores; restore the file")
+    difference = np.abs(model.forest.score(rows) - expected)
     if not (difference <= GOLDEN_TOLERANCE).all():
         raise ArtifactError(
             f"{path}: golden: scores differ by up to {difference.max():.3g} from those the model was saved with; train it again here"

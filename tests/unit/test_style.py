@@ -82,7 +82,8 @@ LAYERS: dict[str, set[str]] = {
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
-    "monitor.learn": STAGES | {"monitor.pipeline", "monitor.simulate"},
+    "monitor.risk": set(),
+    "monitor.learn": STAGES | {"monitor.risk"} | {"monitor.pipeline", "monitor.simulate"},
     "monitor.reconcile": {"monitor.audit", "monitor.pipeline", "monitor.deciding"} | STAGES | SETTINGS,
     "monitor.audit": {"monitor.effects", "monitor.wire"} | SETTINGS,
     "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects", "monitor.money"}

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from benchmarks.peers.kernel import FRESH, meet
 from benchmarks.race.equality import differences
+from benchmarks.race.field import FIELD
 from benchmarks.race.job import CLEAR, FEATURES, clear_threshold
 from benchmarks.race.progress import Progress
 from benchmarks.race.report import chart, table
+from benchmarks.race.results import Results
 from benchmarks.race.stream import Stream, with_late_ones
-from monitor.features.catalogue import INDEX
 from monitor.learn.dataset import replay
+from monitor.learn.sources import simulated
 from monitor.money.exchange import load_exchange
 from monitor.state.layout import RING
 from monitor.wire.murmur2 import partition_of
@@ -36,7 +38,7 @@ def test_a_late_event_stays_after_all_that_the_ring_has_let_go(events, seed):
 
 def test_the_stream_has_late_events_and_each_transaction_is_scored_once():
     stream = Stream("skewed", 20_000, 300)
-    seen = replay(iter(stream.batches), load_exchange(None))
+    seen = replay(simulated(stream.batches), load_exchange(None))
     assert len(seen) == np.unique(stream.transaction_ids).size == 20_000
     arrived = [time for batch in stream.batches for time in batch.event_time.tolist()]
     assert 100 < sum(later < earlier for earlier, later in itertools.pairwise(arrived)) < 300
@@ -54,7 +56,7 @@ def test_lonely_transactions_are_the_skewed_ones_of_accounts_in_one_partition():
 def test_the_kernel_lent_to_peers_describes_as_ours_does(keys):
     stream = Stream(keys, 10_000, 150)
     exchange = load_exchange(None)
-    ours = replay(iter(stream.batches), exchange).features[:, [INDEX[name] for name in FEATURES]].astype(np.float32)
+    ours = replay(simulated(stream.batches), exchange, FEATURES).features
     names = np.concatenate([batch.account_id for batch in stream.batches])
     _, slots = np.unique(names, return_inverse=True)
     rows = np.zeros((len(slots), len(FEATURES)), np.float32)
@@ -132,3 +134,26 @@ def test_the_chart_is_whole_svg():
     text = chart(RESULTS)
     assert text.startswith("<svg")
     assert text.count("<rect") == 3
+
+
+def test_a_race_in_parts_keeps_the_runs_it_had_and_names_each_part(tmp_path):
+    path, ours = tmp_path / "latest.json", FIELD[0]
+    figures = {"events": 10, "wall_s": 1.0, "cpu_s": 1.0, "events_per_s": 10, "events_per_cpu_s": 10, "alerts": 1}
+    Results(path).add("skewed 0.005", ours, figures)
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps(before | {"parts": [each | {"commit": "before"} for each in before["parts"]]}))
+    further = Results(path, add=True)
+    further.add("skewed 0.005", ours, figures | {"events_per_s": 30})
+    further.add("skewed 0.05", ours, figures, rate=100)
+    after = json.loads(path.read_text())
+    assert [part["commit"] for part in after["parts"]] == ["before", before["commit"]]
+    first, second = after["runs"]
+    assert (first["job"], first["repeats"], first["events_per_s"], first["max"]["events_per_s"]) == (
+        "skewed 0.005",
+        2,
+        20,
+        30,
+    )
+    assert (second["job"], second["repeats"], second["rate"]) == ("skewed 0.05", 1, 100)
+    Results(path).add("skewed 0.005", ours, figures)
+    assert [len(json.loads(path.read_text())[name]) for name in ("parts", "runs")] == [1, 1], "without --add it is new"

@@ -1,9 +1,9 @@
 import pytest
 
 from monitor.learn.dataset import replay
+from monitor.learn.sources import SimulatedSource
 from monitor.money.exchange import load_exchange
 from monitor.simulate.spec import SimulationSpec
-from monitor.simulate.stream import generate
 
 
 @pytest.fixture(scope="session")
@@ -14,4 +14,4 @@ def exchange():
 @pytest.fixture(scope="session")
 def data(exchange):
     """9,000 simulated transactions, replayed."""
-    return replay(generate(SimulationSpec(seed=5, transactions=9_000)), exchange)
+    return replay(SimulatedSource(SimulationSpec(seed=5, transactions=9_000)).slices(), exchange)

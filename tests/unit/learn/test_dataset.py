@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from monitor.errors import DatasetError
 from monitor.features.catalogue import CATALOGUE, INDEX
 from monitor.learn.dataset import replay
+from monitor.learn.sources import simulated
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 
@@ -11,7 +14,7 @@ SPEC = SimulationSpec(seed=5, transactions=3_000, duplicates=0.01)
 
 
 def test_a_replay_gives_one_row_for_each_transaction_that_is_no_retry(exchange):
-    data = replay(generate(SPEC), exchange)
+    data = replay(simulated(generate(SPEC)), exchange)
     sent = [batch.transaction_id for batch in generate(SPEC)]
     assert data.features.shape == (len(data), len(CATALOGUE))
     assert 0.98 * SPEC.transactions < len(data) < sum(map(len, sent))
@@ -20,14 +23,14 @@ def test_a_replay_gives_one_row_for_each_transaction_that_is_no_retry(exchange):
 def test_features_and_digest_do_not_depend_on_how_the_stream_is_cut(exchange):
     batches = list(generate(SPEC))
     cut = [batch.rows(slice(at, at + 17)) for batch in batches for at in range(0, len(batch), 17)]
-    whole, pieces = replay(batches, exchange), replay(cut, exchange)
+    whole, pieces = replay(simulated(batches), exchange), replay(simulated(cut), exchange)
     assert whole.features.tobytes() == pieces.features.tobytes()
     assert whole.account.tobytes() == pieces.account.tobytes()
     assert whole.digest == pieces.digest
 
 
 def test_another_seed_has_another_digest(exchange, data):
-    assert replay(generate(SPEC), exchange).digest != data.digest
+    assert replay(simulated(generate(SPEC)), exchange).digest != data.digest
 
 
 def test_features_are_strictly_from_the_past(data):
@@ -45,5 +48,29 @@ def test_a_split_leaves_no_row_of_the_later_part_in_the_earlier(data):
 
 
 def test_nothing_to_replay_is_an_error(exchange):
-    with pytest.raises(DatasetError, match="--transactions"):
+    with pytest.raises(DatasetError, match="there are none"):
         replay([], exchange)
+
+
+def test_what_is_rejected_is_counted_by_reason_and_says_why_when_nothing_is_left(exchange):
+    batches = list(generate(SPEC))
+    spoilt = [replace(batch, currency=np.full(len(batch), b"XYZ")) for batch in batches[:1]]
+    data = replay(simulated([*spoilt, *batches[1:], *batches[:1]]), exchange)
+    assert data.rejected == {"unknown_currency": len(batches[0])}
+    with pytest.raises(DatasetError, match=f"{len(batches[0])} unknown_currency"):
+        replay(simulated(spoilt), exchange)
+
+
+def test_rows_say_which_payment_of_the_source_they_were(exchange):
+    data = replay(simulated(generate(SPEC)), exchange)
+    times = np.concatenate([batch.event_time for batch in generate(SPEC)])
+    assert data.event_time.tolist() == times[data.row].tolist()
+    assert data.duplicates == SPEC.transactions - len(data) > 0
+
+
+def test_a_replay_keeps_the_features_it_is_asked_for(data, exchange):
+    names = ("pace_ratio", "amount_z")
+    few = replay(simulated(generate(SimulationSpec(seed=5, transactions=9_000))), exchange, names)
+    assert few.features.tobytes() == data.matrix(names).tobytes()
+    with pytest.raises(DatasetError, match="new_device: not kept"):
+        few.matrix(("pace_ratio", "new_device"))

@@ -4,32 +4,29 @@ import numpy as np
 import pytest
 
 from monitor.errors import DatasetError
-from monitor.features.catalogue import CATALOGUE, INDEX
-from monitor.learn.dataset import Dataset
-from monitor.learn.fit import BLOCK_RATE, GOLDEN_ROWS, REVIEW_RATE, Recipe, fit, golden_rows
+from monitor.features.catalogue import INDEX
+from monitor.learn.fit import BLOCK_RATE, GOLDEN_ROWS, REVIEW_RATE, Recipe, fit, golden_rows, scores_of
 
 RECIPE = Recipe(trees=20, samples=256, seed=4)
 
 
 def test_equal_data_and_recipe_give_an_equal_model(data):
     first, second = (fit(data, RECIPE, "v") for _ in range(2))
-    assert first.score(data.features).tobytes() == second.score(data.features).tobytes()
+    assert scores_of(first, data).tobytes() == scores_of(second, data).tobytes()
     assert (first.review_threshold, first.block_threshold) == (second.review_threshold, second.block_threshold)
     other = fit(data, replace(RECIPE, seed=5), "v")
-    assert other.score(data.features).tobytes() != first.score(data.features).tobytes()
+    assert scores_of(other, data).tobytes() != scores_of(first, data).tobytes()
 
 
 def test_labels_do_not_take_part(data):
-    unlabelled = Dataset(data.features, data.event_time, data.account, np.zeros_like(data.scenario), data.digest)
-    assert (
-        fit(unlabelled, RECIPE, "v").score(data.features).tobytes()
-        == fit(data, RECIPE, "v").score(data.features).tobytes()
-    )
+    unlabelled = replace(data, fraud=np.zeros_like(data.fraud), scenario=np.zeros_like(data.scenario))
+    first, second = fit(unlabelled, RECIPE, "v"), fit(data, RECIPE, "v")
+    assert scores_of(first, data).tobytes() == scores_of(second, data).tobytes()
 
 
 def test_thresholds_spend_the_alert_budget_on_the_training_rows(data):
     model = fit(data, RECIPE, "v")
-    scores = model.score(data.features)
+    scores = scores_of(model, data)
     assert (scores >= model.review_threshold).mean() == pytest.approx(REVIEW_RATE, rel=0.1)
     assert (scores >= model.block_threshold).mean() == pytest.approx(BLOCK_RATE, rel=0.2)
 
@@ -37,9 +34,9 @@ def test_thresholds_spend_the_alert_budget_on_the_training_rows(data):
 def test_golden_rows_reach_from_the_most_usual_to_the_strangest(data):
     model = fit(data, RECIPE, "v")
     golden = golden_rows(model, data)
-    scores = model.score(data.features)
-    assert golden.shape == (GOLDEN_ROWS, len(CATALOGUE))
-    assert model.score(golden)[[0, -1]].tolist() == [scores.min(), scores.max()]
+    scores = scores_of(model, data)
+    assert golden.shape == (GOLDEN_ROWS, len(model.features))
+    assert model.forest.score(golden)[[0, -1]].tolist() == [scores.min(), scores.max()]
 
 
 @pytest.mark.parametrize("features", [(), ("amount", "amount"), ("amount", "no_such_feature")])
@@ -62,6 +59,5 @@ def test_too_few_rows_are_refused(data):
 def test_a_feature_that_is_not_finite_is_named(data):
     features = data.features.copy()
     features[7, INDEX[RECIPE.features[0]]] = np.nan
-    broken = Dataset(features, data.event_time, data.account, data.scenario, data.digest)
     with pytest.raises(DatasetError, match=f"{RECIPE.features[0]}.*not finite"):
-        fit(broken, RECIPE, "v")
+        fit(replace(data, features=features), RECIPE, "v")

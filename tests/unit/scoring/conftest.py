@@ -35,9 +35,15 @@ def model(catalogue_rows):
     return Model("small-1", FEATURES, forest, 0.6, 0.7, feature_set_of("small", FEATURES), quartiles)
 
 
+@pytest.fixture(scope="session")
+def golden_rows(model, catalogue_rows):
+    """The model's columns of a dozen rows."""
+    return model.rows(catalogue_rows[:12])
+
+
 @pytest.fixture
-def models_dir(tmp_path, model, catalogue_rows):
+def models_dir(tmp_path, model, golden_rows):
     """A directory of models with one version, which is current."""
-    save_model(tmp_path, "small-1", model, catalogue_rows[:12], {"metrics": {}}, "# small-1\n")
+    save_model(tmp_path, "small-1", model, golden_rows, {"metrics": {}}, "# small-1\n")
     set_current(tmp_path, "small-1")
     return tmp_path

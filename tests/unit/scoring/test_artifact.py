@@ -33,33 +33,33 @@ def test_a_saved_model_comes_back_the_same(models_dir, model, catalogue_rows):
     assert loaded.manifest["metrics"] == {}
 
 
-def test_saving_the_same_model_twice_gives_the_same_bytes(tmp_path, model, catalogue_rows):
+def test_saving_the_same_model_twice_gives_the_same_bytes(tmp_path, model, golden_rows):
     for place in ("a", "b"):
-        save_model(tmp_path / place, "v", model, catalogue_rows[:3], {}, "card")
+        save_model(tmp_path / place, "v", model, golden_rows[:3], {}, "card")
     for name in ("manifest.json", "forest.npz", "SHA256SUMS", "card.md"):
         assert (tmp_path / "a/v" / name).read_bytes() == (tmp_path / "b/v" / name).read_bytes()
 
 
-def test_a_published_version_never_changes(models_dir, model, catalogue_rows):
+def test_a_published_version_never_changes(models_dir, model, golden_rows):
     with pytest.raises(ArtifactError, match="another --version"):
-        save_model(models_dir, "small-1", model, catalogue_rows[:3], {}, "")
+        save_model(models_dir, "small-1", model, golden_rows[:3], {}, "")
 
 
-def test_a_save_that_fails_leaves_nothing_behind(tmp_path, model, catalogue_rows, monkeypatch):
+def test_a_save_that_fails_leaves_nothing_behind(tmp_path, model, golden_rows, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(artifact, "_write_durably", full)
     with pytest.raises(ArtifactError, match="No space left"):
-        save_model(tmp_path, "v", model, catalogue_rows[:3], {}, "")
+        save_model(tmp_path, "v", model, golden_rows[:3], {}, "")
     assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_flipped_bit_anywhere_is_refused(tmp_path_factory, model, catalogue_rows, data):
+def test_a_flipped_bit_anywhere_is_refused(tmp_path_factory, model, golden_rows, data):
     root = tmp_path_factory.mktemp("models")
-    directory = save_model(root, "v", model, catalogue_rows[:2], {}, "")
+    directory = save_model(root, "v", model, golden_rows[:2], {}, "")
     path = directory / data.draw(st.sampled_from(["manifest.json", "forest.npz"]))
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
