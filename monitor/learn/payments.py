@@ -185,7 +185,7 @@ def _fits(kind: Any, wanted: str) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     checks = {
-        "a timestamp": pa.types.is_timestamp(kind),
+        "a timestamp": pa.types.is_timestamp(kind) or pa.types.is_null(kind),
         "an integer": pa.types.is_integer(kind),
         "a boolean": pa.types.is_boolean(kind) or pa.types.is_integer(kind),
         "a string": pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind),

@@ -1,4 +1,4 @@
-"""Risk features of a dataset: what serving would have seen, with a snapshot made at each midnight (UTC) from what was known by then."""
+"""Risk features of a dataset: of each day, by what was known at its midnight (UTC)."""
 
 import numpy as np
 from numpy.typing import NDArray

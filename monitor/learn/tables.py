@@ -5,7 +5,7 @@ times are cut into spans of at most `SLICE_ROWS`, and each span is read by itsel
 the files. So memory holds a slice, and eight bytes a row while the spans are cut.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,10 @@ SLICE_ROWS = 250_000
 
 FIRST, LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
-_CSV_TYPES = {"amount_minor": pa.int64(), "event_time": TIME, "label_time": TIME} | {
+_CSV_TYPES = {"amount_minor": pa.int64()} | {
     name: pa.string() for name in (*REQUIRED, *OPTIONAL) if name not in ("amount_minor", "event_time")
 }
+"""Stated, since guesses are of a file's beginning: an id of digits, or a column that is empty there, would be another type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Tables:
             dataset = _opened(paths)
             check_columns(dataset.schema.names, dataset.schema.types, where)
             times = _times(dataset, where)
-        except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{where}: cannot be read as {_kind(paths)}: {error}") from None
         whole, times = times, times[(times >= _or(from_ms, FIRST)) & (times < _or(to_ms, LAST))]
         if not times.size:
@@ -63,7 +64,7 @@ class Tables:
         try:
             for table in self._tables():
                 yield payments_of(table, key, self.where)
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{self.where}: cannot be read to the end: {error}") from None
 
     def _tables(self) -> Iterator[pa.Table]:
@@ -85,11 +86,22 @@ def _opened(paths: Sequence[Path]) -> pyarrow.dataset.Dataset:
         raise DatasetError(
             f"{', '.join(missing) or 'no file'}: not there; name Parquet or CSV files, or a directory of them"
         )
-    kind = _kind(paths)
-    options = pa.csv.ConvertOptions(column_types=_CSV_TYPES, strings_can_be_null=True)
-    formats = {"csv": pyarrow.dataset.CsvFileFormat(convert_options=options), "parquet": "parquet"}
-    sources = [str(path) for path in paths]
-    return pyarrow.dataset.dataset(sources[0] if len(sources) == 1 else sources, format=formats[kind])
+    sources = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
+    if _kind(paths) == "parquet":
+        return pyarrow.dataset.dataset(sources, format="parquet")
+    guessed = pyarrow.dataset.dataset(sources, format=_csv(_CSV_TYPES)).schema
+    place = guessed.get_field_index("event_time")
+    if place < 0 or not pa.types.is_timestamp(guessed.types[place]):
+        return pyarrow.dataset.dataset(
+            sources, format=_csv(_CSV_TYPES)
+        )  # for the check of columns to say what is wrong
+    time = pa.timestamp("ns", tz=guessed.types[place].tz)  # with a zone or without: a CSV has the one or the other
+    return pyarrow.dataset.dataset(sources, format=_csv(_CSV_TYPES | {"event_time": time, "label_time": time}))
+
+
+def _csv(types: Mapping[str, pa.DataType]) -> pyarrow.dataset.CsvFileFormat:
+    options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    return pyarrow.dataset.CsvFileFormat(convert_options=options)
 
 
 def _kind(paths: Sequence[Path]) -> str:

@@ -1,1 +1,1 @@
-"""Risk that delayed labels give to merchants, devices and places: built into snapshots, looked up when deciding."""
+"""Risk that delayed labels give to merchants, devices and places."""

@@ -24,7 +24,7 @@ FIGURES = (
     "last_fraud_ms",
     "streak",
 )
-"""Columns of `Known.figures`. Frauds are confirmed ones; a low fraud is one of at most `Known.low_amount`; the streak is of confirmed frauds with nothing genuine after them."""
+"""Columns of `Known.figures`. Frauds are confirmed ones; a low fraud is one of at most the `low_amount` given to `known_at`; the streak is of confirmed frauds with nothing genuine after them."""
 
 (PAYMENTS_7D, FRAUDS_7D, PAYMENTS_30D, FRAUDS_30D, LOW_FRAUDS_30D, FIRST_FRAUD, LAST_FRAUD, STREAK) = range(
     len(FIGURES)

@@ -1,7 +1,6 @@
-"""Gradient-boosted trees as they serve: complete trees in flat arrays, walked by the forest's own kernels; no pickle, no scikit-learn.
+"""Gradient-boosted trees ready to serve: complete trees in flat arrays, walked by the forest's own kernels; no pickle, no scikit-learn.
 
-Where labels are enough, a supervised challenger stands beside the isolation forest. It is fitted as scikit-learn's
-`HistGradientBoostingClassifier`; its trees are laid out like the forest's (`monitor/scoring/forest.py`), a leaf holding what its rows
+A supervised challenger is fitted as scikit-learn's `HistGradientBoostingClassifier` (`monitor/learn/challenger.py`); its trees are laid out like the forest's (`monitor/scoring/forest.py`), a leaf holding what its rows
 add to the log-odds of fraud. So
 
     margin = baseline + sum over trees of leaf,   probability = 1 / (1 + exp(-(slope * margin + intercept)))

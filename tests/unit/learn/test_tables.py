@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
@@ -43,6 +44,26 @@ def test_csv_and_parquet_of_one_simulation_replay_to_the_same_bits(tmp_path, par
     assert same(from_parquet, from_csv)
     assert from_csv.fraud.any()
     assert from_csv.label_time.tolist() == from_parquet.label_time.tolist()
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f+00:00"])
+def test_times_in_csv_may_have_a_zone_or_none_and_any_fraction(tmp_path, rows, exchange, form):
+    path = tmp_path / "payments.csv"
+    written = rows.drop_columns(["attributes"])
+    for name in ("event_time", "label_time"):
+        texts = [None if time is None else time.strftime(form) for time in written[name].to_pylist()]
+        written = written.set_column(written.schema.get_field_index(name), name, pa.array(texts, pa.string()))
+    pa.csv.write_csv(written, path)
+    pa.parquet.write_table(rows, tmp_path / "payments.parquet")
+    assert same(read(path, exchange), read(tmp_path / "payments.parquet", exchange))
+
+
+def test_without_any_fraud_the_label_times_may_be_nothing_at_all(tmp_path, rows, exchange):
+    path = tmp_path / "payments.parquet"
+    genuine = rows.filter(pa.compute.invert(rows["is_fraud"]))
+    place = genuine.schema.get_field_index("label_time")
+    pa.parquet.write_table(genuine.set_column(place, "label_time", pa.nulls(len(genuine))), path)
+    assert not read(path, exchange).fraud.any()
 
 
 @pytest.mark.parametrize("slice_rows", [250_000, 400])
