@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ArtifactError
+from monitor.scoring.complete import MAX_DEPTH, MAX_FEATURES, CompleteTrees, check
 from monitor.scoring.exp2 import exp2
-from monitor.scoring.forest import MAX_DEPTH, MAX_FEATURES, MAX_TREES, float32_at_or_below
-from monitor.scoring.walk import path_sums
+from monitor.scoring.forest import float32_at_or_below
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -34,36 +34,17 @@ ARRAYS: Mapping[str, Any] = {
 """What boosted trees are stored as; `boosted_line` is baseline, slope and intercept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Boosted:
-    """`T` complete trees of depth `D` over `features` columns. Shapes: `feature` uint8[T, 2**D - 1]; `threshold` float32[T, 2**D - 1], a row
-    goes right when its value is greater; `leaf` float32[T, 2**D], log-odds. `baseline`: log-odds before any tree. `slope`, `intercept`: calibration.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boosted(CompleteTrees):
+    """Boosted trees: `leaf` is log-odds. `baseline`: log-odds before any tree. `slope`, `intercept`: calibration."""
 
-    feature: NDArray[np.uint8]
-    threshold: NDArray[np.float32]
-    leaf: NDArray[np.float32]
     baseline: float
-    features: int
     slope: float = 1.0
     intercept: float = 0.0
 
-    @property
-    def trees(self) -> int:
-        """How many trees."""
-        return int(self.feature.shape[0])
-
-    @property
-    def depth(self) -> int:
-        """Splits from the root to each leaf."""
-        return int(self.leaf.shape[1]).bit_length() - 1
-
     def margin(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds of fraud before calibration, float64[n], of `rows` float32[n, features]; NaN where a row has a NaN."""
-        rows = np.ascontiguousarray(rows, np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.features:
-            raise ValueError(f"rows: shape {rows.shape}; these trees score float32[n, {self.features}]")
-        return self.baseline + path_sums(rows, self.feature, self.threshold, self.leaf, self.depth)
+        return self.baseline + self.leaf_sums(rows)
 
     def probability(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability of fraud, float64[n], 0 to 1; NaN where a row has a NaN."""
@@ -81,21 +62,21 @@ class Boosted:
         for name, dtype in ARRAYS.items():
             _require(name in arrays and arrays[name].dtype == dtype, name, f"missing, or not {dtype}")
         feature, threshold, leaf, line = (arrays[name] for name in ARRAYS)
-        _require(1 <= features <= MAX_FEATURES, "features", f"{features}, expected 1 to {MAX_FEATURES}")
-        _require(leaf.ndim == 2 and 1 <= leaf.shape[0] <= MAX_TREES, "boosted_leaf", f"shape {leaf.shape}")
-        leaves = leaf.shape[1]
-        _require(leaves in {1 << d for d in range(1, MAX_DEPTH + 1)}, "boosted_leaf", f"{leaves} leaves a tree")
-        for name, each in (("boosted_feature", feature), ("boosted_threshold", threshold)):
-            _require(each.shape == (leaf.shape[0], leaves - 1), name, f"shape {each.shape}")
-        _require(int(feature.max()) < features, "boosted_feature", f"index {feature.max()} of {features} features")
-        _require(not np.isnan(threshold).any(), "boosted_threshold", "NaN")
-        _require(bool(np.isfinite(leaf).all()), "boosted_leaf", "not finite")
+        check(feature, threshold, leaf, features, _require)
         _require(line.shape == (3,) and bool(np.isfinite(line).all()), "boosted_line", f"{line}")
         _require(
             float(line[1]) > 0, "boosted_line", f"slope {line[1]}: a higher margin must not be a lower probability"
         )
         baseline, slope, intercept = line.tolist()
-        return cls(feature, threshold, leaf, baseline, features, slope, intercept)
+        return cls(
+            feature=feature,
+            threshold=threshold,
+            leaf=leaf,
+            features=features,
+            baseline=baseline,
+            slope=slope,
+            intercept=intercept,
+        )
 
     @classmethod
     def from_sklearn(cls, fitted: "HistGradientBoostingClassifier") -> "Boosted":
@@ -111,7 +92,8 @@ class Boosted:
         leaf = np.zeros(shape, np.float32)
         for number, tree in enumerate(trees):
             _lay_out(tree.nodes, depth, feature[number], threshold[number], leaf[number])
-        return cls(feature, threshold, leaf, float(fitted._baseline_prediction.ravel()[0]), features)
+        baseline = float(fitted._baseline_prediction.ravel()[0])
+        return cls(feature=feature, threshold=threshold, leaf=leaf, features=features, baseline=baseline)
 
 
 def _lay_out(

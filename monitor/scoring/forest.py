@@ -22,19 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import ArtifactError
+from monitor.scoring.complete import MAX_DEPTH, MAX_FEATURES, CompleteTrees, check
 from monitor.scoring.exp2 import exp2
-from monitor.scoring.walk import contributions, path_sums
+from monitor.scoring.walk import contributions
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
-
-MAX_DEPTH = 16
-"""Deepest tree that is taken: a complete tree doubles with each level. 100 trees of depth 10 are 1.3 MB."""
-
-MAX_FEATURES = 256
-"""Features are indexed by a byte: the kernel runs in the cache, and a byte an index makes it a third faster than four."""
-
-MAX_TREES = 4096
 
 ARRAYS: Mapping[str, Any] = {
     "feature": np.dtype("u1"),
@@ -46,39 +39,19 @@ ARRAYS: Mapping[str, Any] = {
 """What a forest is stored as: name and dtype of each array."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """`T` complete trees of depth `D` over `k` features.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest(CompleteTrees):
+    """Isolation trees: `leaf` is the path length at each leaf.
 
-    Shapes: `feature` uint8[T, 2**D - 1], each below `k`; `threshold` float32[T, 2**D - 1]; `leaf` float32[T, 2**D], path length at
-    each leaf; `leaf_samples` uint16[T, 2**D], training rows that ended there, 0 for padding that no row reaches.
-    `normaliser` is c(max_samples).
+    `leaf_samples` uint16[T, 2**D], training rows that ended there, 0 for padding that no row reaches. `normaliser` is c(max_samples).
     """
 
-    feature: NDArray[np.uint8]
-    threshold: NDArray[np.float32]
-    leaf: NDArray[np.float32]
     leaf_samples: NDArray[np.uint16]
     normaliser: float
-    features: int
-
-    @property
-    def trees(self) -> int:
-        """How many trees."""
-        return int(self.feature.shape[0])
-
-    @property
-    def depth(self) -> int:
-        """Splits from the root to each leaf."""
-        return int(self.leaf.shape[1]).bit_length() - 1
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores of `rows` float32[n, k] as float64[n], 0 to 1, higher is stranger; NaN where a row has a NaN."""
-        rows = np.ascontiguousarray(rows, np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.features:
-            raise ValueError(f"rows: shape {rows.shape}; this forest scores float32[n, {self.features}]")
-        paths = path_sums(rows, self.feature, self.threshold, self.leaf, self.depth)
-        return exp2(paths * (-1.0 / (self.trees * self.normaliser)))
+        """Scores of `rows` float32[n, features] as float64[n], 0 to 1, higher is stranger; NaN where a row has a NaN."""
+        return exp2(self.leaf_sums(rows) * (-1.0 / (self.trees * self.normaliser)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The forest as named arrays; `from_arrays` takes them back."""
@@ -92,21 +65,10 @@ class Forest:
             _require(name in arrays, name, "missing")
             _require(arrays[name].dtype == dtype, name, f"dtype {arrays[name].dtype}, expected {dtype}")
         feature, threshold, leaf = arrays["feature"], arrays["threshold"], arrays["leaf"]
-        _require(1 <= features <= MAX_FEATURES, "features", f"{features}, expected 1 to {MAX_FEATURES}")
-        _require(leaf.ndim == 2 and 1 <= leaf.shape[0] <= MAX_TREES, "leaf", f"shape {leaf.shape}")
-        leaves = leaf.shape[1]
-        _require(leaves in {1 << d for d in range(1, MAX_DEPTH + 1)}, "leaf", f"{leaves} leaves a tree")
-        inner = (leaf.shape[0], leaves - 1)
-        for name, shape in (
-            ("feature", inner),
-            ("threshold", inner),
-            ("leaf_samples", leaf.shape),
-            ("normaliser", (1,)),
-        ):
+        check(feature, threshold, leaf, features, _require)
+        _require(bool((leaf >= 0).all()), "leaf", "a path length below 0")
+        for name, shape in (("leaf_samples", leaf.shape), ("normaliser", (1,))):
             _require(arrays[name].shape == shape, name, f"shape {arrays[name].shape}, expected {shape}")
-        _require(int(feature.max()) < features, "feature", f"index {feature.max()} of {features} features")
-        _require(not np.isnan(threshold).any(), "threshold", "NaN")
-        _require(bool(np.isfinite(leaf).all() and (leaf >= 0).all()), "leaf", "a path length below 0 or not finite")
         normaliser = float(arrays["normaliser"][0])
         _require(math.isfinite(normaliser) and normaliser > 0, "normaliser", str(normaliser))
         fixed = {name: np.ascontiguousarray(arrays[name]) for name in ("feature", "threshold", "leaf", "leaf_samples")}
