@@ -48,10 +48,15 @@ def write(file: Path) -> str:
     return text
 
 
+def _repeats(runs: list[dict[str, Any]]) -> str:
+    """How often each was measured, in words."""
+    return " or ".join(map(str, sorted({each["repeats"] for each in runs}))) or "0"
+
+
 def table(results: dict[str, Any]) -> str:
     """One Markdown table a job; what it was measured on stands above."""
     machine, versions = results["machine"], results["versions"]
-    repeats = max((each["repeats"] for each in results["runs"]), default=0)
+    repeats = _repeats(results["runs"])
     commits = " and ".join(dict.fromkeys(part["commit"] for part in results.get("parts", [results])))
     lines = [
         f"One core of {machine['processor']}, the broker on another; medians of {repeats}, least and greatest in brackets; "
