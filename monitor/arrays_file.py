@@ -25,20 +25,6 @@ HEADER_BYTES = 128
 """Of an .npy file of version 1.0 with at most two dimensions; numpy pads it to a multiple of 64."""
 
 
-def read_bounded(path: Path, most: int) -> bytes:
-    """The file's bytes. Raises `ArtifactError` when it is missing, unreadable or larger than `most`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-    except OSError as error:
-        raise ArtifactError(
-            f"{path}: cannot be read ({error.strerror}); restore the file, or choose another version"
-        ) from None
-    if len(content) > most:
-        raise ArtifactError(f"{path}: larger than {most} bytes; restore the file, or choose another version")
-    return content
-
-
 def read_arrays(content: bytes, dtypes: Mapping[str, Any], path: Path) -> dict[str, NDArray[Any]]:
     """The arrays named in `dtypes`, each with that dtype and at most two dimensions, from an .npz's bytes.
 

@@ -1,4 +1,4 @@
-"""Ed25519 keys for checkpoints: made, loaded, and named by what they are."""
+"""Ed25519 keys, for checkpoints of the audit log and approvals of models: made, loaded, and named by what they are."""
 
 import os
 from collections.abc import Iterable
@@ -19,6 +19,15 @@ from cryptography.hazmat.primitives.serialization import (
 from monitor.errors import SettingsError
 
 PRIVATE_MODE = 0o600
+
+PASSPHRASE = "AUDIT_KEY_PASSPHRASE"  # noqa: S105 (the variable's name)
+
+
+def read_passphrase(path: Path | None) -> bytes | None:
+    """The first line of a file, or what the environment's `PASSPHRASE` says; None for none."""
+    if path is not None:
+        return path.read_bytes().split(b"\n")[0] or None
+    return os.environb.get(PASSPHRASE.encode()) or None
 
 
 def make_key(path: Path, passphrase: bytes | None) -> tuple[Path, str]:
@@ -52,7 +61,7 @@ def load_private(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
     except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"key {path}: {error}; name a private key made by `monitor audit keygen`") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"key {path}: {type(key).__name__}; only Ed25519 keys sign checkpoints")
+        raise SettingsError(f"key {path}: {type(key).__name__}; only Ed25519 keys sign here")
     return key
 
 
@@ -65,7 +74,7 @@ def load_public(paths: Iterable[Path]) -> dict[str, Ed25519PublicKey]:
         except (OSError, ValueError) as error:
             raise SettingsError(f"public key {path}: {error}; name a .pub file of `monitor audit keygen`") from None
         if not isinstance(key, Ed25519PublicKey):
-            raise SettingsError(f"public key {path}: {type(key).__name__}; only Ed25519 keys sign checkpoints")
+            raise SettingsError(f"public key {path}: {type(key).__name__}; only Ed25519 keys sign here")
         keys[key_id(key)] = key
     return keys
 

@@ -13,9 +13,9 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from monitor.audit.keys import key_id
 from monitor.audit.stored import Anchor
 from monitor.errors import ProtocolError
+from monitor.keys import key_id
 
 FORMAT = 1
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from monitor.audit.checkpoint import FIRST, Checkpoint, anchors_of, read_chain
-from monitor.audit.keys import key_id
 from monitor.audit.ledger import Ledger
 from monitor.audit.report import Report, verify
 from monitor.audit.source import TopicSource
 from monitor.audit.walk import Chain
 from monitor.errors import SettingsError
+from monitor.keys import key_id
 
 Keys = Mapping[str, Ed25519PublicKey]
 

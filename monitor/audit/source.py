@@ -6,9 +6,10 @@ from typing import Protocol
 
 from monitor.audit.export import Export
 from monitor.audit.stored import Stored
-from monitor.audit.topic import partitions_of, read_partition
+from monitor.audit.topic import read_partition
 from monitor.errors import SettingsError
 from monitor.settings import Settings
+from monitor.wire.committed import partitions_of
 
 
 class Source(Protocol):

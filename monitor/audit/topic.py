@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from monitor.audit.stored import Stored
-from monitor.errors import BrokerError, TopicError
+from monitor.errors import BrokerError
 from monitor.settings import Settings
 from monitor.wire.kafka_config import AUDIT_MAX_BYTES, consumer_config
 
@@ -15,20 +15,6 @@ STALL_S = 30.0
 """Silence of the broker after which reading gives up."""
 
 _GROUP = "monitor-audit"  # never joined, never committed
-
-
-def partitions_of(settings: Settings, topic: str) -> list[int]:
-    """The partitions of a topic. Raises `TopicError` when there is none such, `BrokerError` when Kafka does not answer."""
-    consumer = _consumer(settings)
-    try:
-        found = consumer.list_topics(topic, timeout=STALL_S).topics[topic]
-    except KafkaException as error:
-        raise BrokerError(f"topic {topic}: {error}; check the brokers setting") from None
-    finally:
-        consumer.close()
-    if found.error is not None:
-        raise TopicError(f"topic {topic}: {found.error}; check topic_audit, or see `monitor topics show`")
-    return sorted(found.partitions)
 
 
 def read_topic(

@@ -1,7 +1,6 @@
 """`monitor audit`: verify the audit log, prove a decision, and pin the log with signed checkpoints (docs/audit.md)."""
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -15,7 +14,6 @@ import click
 
 from monitor.audit.checkpoint import Checkpoint, anchors_of, read_chain
 from monitor.audit.export import write_export
-from monitor.audit.keys import load_private, load_public, make_key
 from monitor.audit.ledger import ledger_at
 from monitor.audit.prove import prove as prove_in
 from monitor.audit.report import Report
@@ -24,9 +22,9 @@ from monitor.audit.sign import attest, countersigned
 from monitor.audit.source import Source, TopicSource, open_source
 from monitor.audit.stored import Stored
 from monitor.errors import ProtocolError, SettingsError
+from monitor.keys import PASSPHRASE, load_private, load_public, make_key, read_passphrase
 from monitor.settings import load_settings
 
-PASSPHRASE = "AUDIT_KEY_PASSPHRASE"  # noqa: S105 (the variable's name)
 PROGRESS_S = 2.0
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -188,7 +186,7 @@ def prove(
 )
 def keygen(to: Path, passphrase_file: Path | None) -> None:
     """Make an Ed25519 key pair: FILE (PEM, mode 0600) signs, FILE.pub is for whoever verifies."""
-    passphrase = _passphrase(passphrase_file)
+    passphrase = read_passphrase(passphrase_file)
     public, name = make_key(to, passphrase)
     click.echo(f"{to}: private key, {'encrypted' if passphrase else 'not encrypted'}, mode 0600\n{public}: key {name}")
 
@@ -203,7 +201,7 @@ def checkpoint(
 ) -> int:  # fmt: skip
     """Verify the log since the last checkpoint, then sign where it stands. What is not whole is never signed: exit code 1."""
     settings = load_settings(config)
-    key, ledger = load_private(key_file, _passphrase(passphrase_file)), ledger_at(settings, where)
+    key, ledger = load_private(key_file, read_passphrase(passphrase_file)), ledger_at(settings, where)
     trusted = load_public(public_keys)
     stop = threading.Event()
     if every is not None:
@@ -232,7 +230,7 @@ def countersign(
 ) -> int:
     """Verify the log against the last checkpoint, then sign that checkpoint too: for policies that ask for several signers."""
     settings = load_settings(config)
-    key, ledger = load_private(key_file, _passphrase(passphrase_file)), ledger_at(settings, where)
+    key, ledger = load_private(key_file, read_passphrase(passphrase_file)), ledger_at(settings, where)
     progress = _Progress()
     report, made = countersigned(TopicSource(settings), ledger, key, load_public(public_keys), progress)
     if made is None:
@@ -268,12 +266,6 @@ def _checkpoints(
     if not chain:
         raise SettingsError(f"--checkpoint {where}: there is no checkpoint in it; make one: monitor audit checkpoint")
     return chain
-
-
-def _passphrase(path: Path | None) -> bytes | None:
-    if path is not None:
-        return path.read_bytes().split(b"\n")[0] or None
-    return os.environb.get(PASSPHRASE.encode()) or None
 
 
 def _say(report: Report, chain: Sequence[Checkpoint], progress: _Progress) -> None:

@@ -1,23 +1,18 @@
-"""A model on disk: `models/<version>/`, and `models/current`, a line that names the version served.
+"""A model on disk: `models/<version>/`, a sealed directory, and `models/current`, a line that names the version served.
 
 ::
 
     manifest.json   what the model is, where it comes from, how good it was, and its golden vectors
-    forest.npz      the forest's arrays; no pickle
-    card.md         for people
-    SHA256SUMS      of manifest.json and forest.npz; `sha256sum -c` checks it too
+    PART.npz        a part's arrays (the forest's, the challenger's); no pickle
+    card.md         for people; plots beside it
+    SHA256SUMS      of all of them (monitor/sealed.py)
 
 `load_model` believes nothing before it is checked: digests, then sizes and shapes, then the definitions of the features against this
 program's catalogue, then that the golden vectors still get their scores. Whatever fails raises `ArtifactError`.
 """
 
-import hashlib
 import io
 import json
-import os
-import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,138 +20,175 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.arrays_file import MAX_FILE_BYTES, read_arrays
 from monitor.errors import ArtifactError
 from monitor.features.catalogue import INDEX, feature_set_digest
-from monitor.scoring.arrays_file import MAX_FILE_BYTES, read_arrays, read_bounded
-from monitor.scoring.forest import ARRAYS, Forest
-from monitor.scoring.model import Model, feature_set_of
+from monitor.scoring import boosted, forest
+from monitor.scoring.boosted import Boosted
+from monitor.scoring.forest import Forest
+from monitor.scoring.model import Method, Model, Part, feature_set_of, features_of
+from monitor.scoring.risk_rule import RiskRule
+from monitor.scoring.scale import Scale
+from monitor.sealed import Sealed, checked_name, open_sealed, read_bounded, write_durably, write_sealed
 
-__all__ = ["CURRENT", "FORMAT", "Model", "current_version", "load_model", "save_model", "set_current"]
+__all__ = [
+    "CANDIDATE",
+    "CURRENT",
+    "FORMAT",
+    "Model",
+    "current_version",
+    "load_model",
+    "save_model",
+    "seal_of",
+    "set_current",
+    "set_pointer",
+]
 
-FORMAT = 1
-"""Of the manifest. A newer one is refused."""
+FORMAT = 2
+"""Of the manifest. Another is refused."""
 
-CURRENT = "current"
-MANIFEST, FOREST, CARD, SUMS = "manifest.json", "forest.npz", "card.md", "SHA256SUMS"
+CURRENT, CANDIDATE = "current", "candidate"
+MANIFEST, CARD = "manifest.json", "card.md"
 
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 4 << 20
 
 GOLDEN_TOLERANCE = 1e-12
 """Scores are sums in a fixed order, then one power of two, whose last bit may differ between C libraries."""
 
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KINDS: Mapping[str, type[Method]] = {"isolation_forest": Forest, "risk_rule": RiskRule, "boosted_trees": Boosted}
+"""What a part can be, as manifests name it."""
+
+_ARRAYS: Mapping[str, Mapping[str, Any]] = {"isolation_forest": forest.ARRAYS, "boosted_trees": boosted.ARRAYS}
+"""Of the kinds that have arrays."""
 
 
 def load_model(models_dir: Path, version: str = CURRENT) -> Model:
     """The model `version` of `models_dir`; "current": the one `models_dir/current` names. Raises `ArtifactError`."""
     if version == CURRENT:
         version = current_version(models_dir)
-    directory = models_dir / _checked(version)
-    files = {MANIFEST: MAX_MANIFEST_BYTES, FOREST: MAX_FILE_BYTES}
-    contents = {name: read_bounded(directory / name, most) for name, most in files.items()}
-    sums = _read_sums(directory / SUMS)
-    for name, content in contents.items():
-        _check_digest(directory / name, content, sums.get(name), SUMS)
-    manifest = _read_manifest(directory / MANIFEST, contents[MANIFEST], version)
-    _check_digest(directory / FOREST, contents[FOREST], manifest["forest_sha256"], MANIFEST)
-    features = _known_features(directory / MANIFEST, manifest)
-    arrays = read_arrays(contents[FOREST], ARRAYS, directory / FOREST)
+    directory = models_dir / checked_name(version)
+    path = directory / MANIFEST
+    sealed = open_sealed(directory)
+    manifest = _read_manifest(path, sealed.read(MANIFEST, MAX_MANIFEST_BYTES), version)
+    parts = tuple(_part(sealed, entry) for entry in manifest["parts"])
+    if not parts or parts[0].scale is not None or not isinstance(parts[0].method, Forest):
+        raise ArtifactError(f"{path}: parts: the first must be a forest without a scale; restore the file")
     model = Model(
         version=version,
-        features=features,
-        forest=Forest.from_arrays(arrays, len(features)),
+        parts=parts,
         review_threshold=manifest["thresholds"]["review"],
         block_threshold=manifest["thresholds"]["block"],
-        feature_set=feature_set_of(manifest["name"], features),
-        quartiles=_quartiles(directory / MANIFEST, manifest),
+        feature_set=feature_set_of(manifest["name"], features_of(parts)),
+        seal=sealed.seal,
         manifest=manifest,
     )
-    _check_golden(directory / MANIFEST, model, manifest["golden"])
+    digest = feature_set_digest(model.features)
+    if digest != manifest["feature_set_digest"]:
+        raise ArtifactError(
+            f"{path}: feature_set_digest {manifest['feature_set_digest']!r}, this release's features have {digest!r}: "
+            "a feature means something else now; train the model again"
+        )
+    _check_golden(path, model, manifest["golden"])
     return model
 
 
 def save_model(
     models_dir: Path,
-    version: str,
     model: Model,
     golden: NDArray[np.float32],
     about: Mapping[str, Any],
     card: str,
+    plots: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """Write `model` as `models_dir/version/`, whole or not at all, and return that directory.
+    """Write `model` as `models_dir/model.version/`, whole or not at all, and return that directory.
 
     `golden` float32[g, len(model.features)]: rows whose scores every later load must find again. `about`: the manifest's further
-    entries (training, metrics, versions). Raises `ArtifactError` when the version exists: a published model never changes.
+    entries (training, metrics, versions). `plots`: further files, by name. Raises `ArtifactError` when the version exists: a published
+    model never changes.
     """
-    directory = models_dir / _checked(version)
-    if directory.exists():
-        raise ArtifactError(f"{directory}: exists already, and a version never changes; choose another --version")
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **model.forest.arrays())
+    arrays = {_file_of(part): _packed(part.method) for part in model.parts if not isinstance(part.method, RiskRule)}
     manifest = {
         "format": FORMAT,
         "name": model.feature_set.partition("@")[0],
-        "version": version,
-        "features": list(model.features),
+        "version": model.version,
         "feature_set_digest": feature_set_digest(model.features),
-        "quartiles": model.quartiles.tolist(),
+        "parts": [_entry(part) for part in model.parts],
         "thresholds": {"review": model.review_threshold, "block": model.block_threshold},
-        "forest_sha256": hashlib.sha256(packed.getvalue()).hexdigest(),
         **about,
         "golden": _golden(model, golden),
     }
-    contents = {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode(), FOREST: packed.getvalue()}
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in contents.items())
-    contents |= {SUMS: sums.encode(), CARD: card.encode()}
-    models_dir.mkdir(parents=True, exist_ok=True)
-    waiting = Path(tempfile.mkdtemp(prefix=".new-", dir=models_dir))
-    try:
-        waiting.chmod(0o755)
-        for name, content in contents.items():
-            _write_durably(waiting / name, content)
-        waiting.rename(directory)
-    except OSError as error:
-        shutil.rmtree(waiting, ignore_errors=True)
-        raise ArtifactError(
-            f"{directory}: cannot be written ({error.strerror}); make room, or choose another --out"
-        ) from None
-    return directory
+    texts = {MANIFEST: json.dumps(manifest, indent=1) + "\n", CARD: card}
+    contents = arrays | {name: text.encode() for name, text in texts.items()} | dict(plots or {})
+    return write_sealed(models_dir / checked_name(model.version), contents)
+
+
+def seal_of(models_dir: Path, version: str) -> str:
+    """What stands for every byte of the version; see `monitor/sealed.py`. Raises `ArtifactError`."""
+    return open_sealed(models_dir / checked_name(version)).seal
 
 
 def set_current(models_dir: Path, version: str) -> None:
-    """Make `version` the one that is served, from the next load on. Raises `ArtifactError` unless it loads."""
+    """Make `version` the one that is served, from the next load on, whatever anybody says: for development. Raises `ArtifactError` unless it loads."""
     load_model(models_dir, version)
-    waiting = models_dir / f".{CURRENT}.new"
-    _write_durably(waiting, f"{version}\n".encode())
-    waiting.replace(models_dir / CURRENT)
+    set_pointer(models_dir, CURRENT, version)
 
 
-def current_version(models_dir: Path) -> str:
-    """The version that `models_dir/current` names. Raises `ArtifactError`."""
-    path = models_dir / CURRENT
-    return _checked(read_bounded(path, 1024).decode("ascii", "replace").strip(), path)
+def set_pointer(models_dir: Path, pointer: str, version: str) -> None:
+    """Make `current` or `candidate` name the version; a reader sees the old line or the new one."""
+    waiting = models_dir / f".{pointer}.new"
+    write_durably(waiting, f"{version}\n".encode())
+    waiting.replace(models_dir / pointer)
 
 
-def _checked(version: str, path: Path | None = None) -> str:
-    if not _VERSION.fullmatch(version) or version == CURRENT:
-        where = "version" if path is None else str(path)
+def current_version(models_dir: Path, pointer: str = CURRENT) -> str:
+    """The version that `models_dir/current` (or `candidate`) names. Raises `ArtifactError`."""
+    path = models_dir / pointer
+    return checked_name(read_bounded(path, 1024).decode("ascii", "replace").strip(), str(path))
+
+
+def _file_of(part: Part) -> str:
+    return f"{part.name}.npz"
+
+
+def _packed(method: Any) -> bytes:
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **method.arrays())
+    return packed.getvalue()
+
+
+def _entry(part: Part) -> dict[str, Any]:
+    kind = next(name for name, method in KINDS.items() if isinstance(part.method, method))
+    return {
+        "name": part.name,
+        "kind": kind,
+        "features": list(part.features),
+        "quartiles": part.quartiles.tolist(),
+        "scale": None if part.scale is None else part.scale.entry(),
+    }
+
+
+def _part(sealed: Sealed, entry: Any) -> Part:
+    """The part that an entry of the manifest describes, its arrays read."""
+    path = sealed.directory / MANIFEST
+    if not isinstance(entry, dict) or entry.get("kind") not in KINDS or not isinstance(entry.get("features"), list):
         raise ArtifactError(
-            f"{where}: {version!r} is no model version; use letters, digits, dots and dashes, at most 64"
+            f"{path}: parts: {str(entry)[:80]!r}: not a part of a kind that this release knows; train the model again"
         )
-    return version
-
-
-def _read_sums(path: Path) -> dict[str, str]:
-    lines = read_bounded(path, 4096).decode("ascii", "replace").splitlines()
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-
-
-def _check_digest(path: Path, content: bytes, expected: str | None, source: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise ArtifactError(
-            f"{path}: SHA-256 {found} is not the {expected} of {source}: the file was altered; restore it"
-        )
+    name, kind = checked_name(str(entry.get("name")), f"{path}: parts"), entry["kind"]
+    features = _known_features(path, entry["features"])
+    method: Method = RiskRule(len(features))
+    if kind in _ARRAYS:
+        file = f"{name}.npz"
+        arrays = read_arrays(sealed.read(file, MAX_FILE_BYTES), _ARRAYS[kind], sealed.directory / file)
+        method = (Forest if kind == "isolation_forest" else Boosted).from_arrays(arrays, len(features))
+    scale = entry.get("scale")
+    return Part(
+        name=name,
+        method=method,
+        features=features,
+        quartiles=_quartiles(path, entry.get("quartiles"), len(features)),
+        scale=None if scale is None else Scale.from_entry(scale, f"{path}: {name}"),
+    )
 
 
 def _read_manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:
@@ -172,10 +204,9 @@ def _read_manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:
     expected = {
         "name": str,
         "version": str,
-        "features": list,
         "feature_set_digest": str,
+        "parts": list,
         "thresholds": dict,
-        "forest_sha256": str,
         "golden": dict,
     }
     for name, kind in expected.items():
@@ -193,28 +224,22 @@ def _read_manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:
     return manifest
 
 
-def _known_features(path: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    features = tuple(manifest["features"])
+def _known_features(path: Path, names: list[Any]) -> tuple[str, ...]:
+    features = tuple(map(str, names))
     unknown = [name for name in features if name not in INDEX]
     if unknown or not features or len(set(features)) != len(features):
         raise ArtifactError(
             f"{path}: features: {unknown or list(features)}: unknown to this release, or named twice; train the model again"
         )
-    digest = feature_set_digest(features)
-    if digest != manifest["feature_set_digest"]:
-        raise ArtifactError(
-            f"{path}: feature_set_digest {manifest['feature_set_digest']!r}, this release's features have {digest!r}: "
-            "a feature means something else now; train the model again"
-        )
     return features
 
 
-def _quartiles(path: Path, manifest: Mapping[str, Any]) -> NDArray[np.float64]:
+def _quartiles(path: Path, entry: Any, features: int) -> NDArray[np.float64]:
     try:
-        quartiles = np.array(manifest.get("quartiles"), np.float64)
+        quartiles = np.array(entry, np.float64)
     except (TypeError, ValueError):
         quartiles = np.empty(0)
-    if quartiles.shape != (2, len(manifest["features"])) or not np.isfinite(quartiles).all():
+    if quartiles.shape != (2, features) or not np.isfinite(quartiles).all():
         raise ArtifactError(f"{path}: quartiles: expected two finite numbers a feature; restore the file")
     return quartiles
 
@@ -222,8 +247,9 @@ def _quartiles(path: Path, manifest: Mapping[str, Any]) -> NDArray[np.float64]:
 def _golden(model: Model, rows: NDArray[np.float32]) -> dict[str, Any]:
     """`rows` and their scores, as hexadecimal floats: exact, and readable by any language."""
     return {
+        "features": list(model.features),
         "rows": [[float(value).hex() for value in row] for row in rows],
-        "scores": [float(score).hex() for score in model.forest.score(rows)],
+        "scores": [float(score).hex() for score in model.judge_own(rows).scores],
     }
 
 
@@ -235,15 +261,8 @@ def _check_golden(path: Path, model: Model, golden: Mapping[str, Any]) -> None:
         raise ArtifactError(f"{path}: golden: not hexadecimal floats ({error}); restore the file") from None
     if expected.size == 0 or rows.shape != (expected.size, len(model.features)):
         raise ArtifactError(f"{path}: golden: {rows.shape} values for {expected.size} scores; restore the file")
-    difference = np.abs(model.forest.score(rows) - expected)
+    difference = np.abs(model.judge_own(rows).scores - expected)
     if not (difference <= GOLDEN_TOLERANCE).all():
         raise ArtifactError(
             f"{path}: golden: scores differ by up to {difference.max():.3g} from those the model was saved with; train it again here"
         )
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

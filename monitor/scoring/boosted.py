@@ -29,6 +29,7 @@ ARRAYS: Mapping[str, Any] = {
     "boosted_feature": np.dtype("u1"),
     "boosted_threshold": np.dtype("<f4"),
     "boosted_leaf": np.dtype("<f4"),
+    "boosted_samples": np.dtype("<u4"),
     "boosted_line": np.dtype("<f8"),
 }
 """What boosted trees are stored as; `boosted_line` is baseline, slope and intercept."""
@@ -36,7 +37,7 @@ ARRAYS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosted(CompleteTrees):
-    """Boosted trees: `leaf` is log-odds. `baseline`: log-odds before any tree. `slope`, `intercept`: calibration."""
+    """Boosted trees: `leaf` is log-odds, `leaf_samples` uint32. `baseline`: log-odds before any tree. `slope`, `intercept`: calibration."""
 
     baseline: float
     slope: float = 1.0
@@ -50,10 +51,18 @@ class Boosted(CompleteTrees):
         """Calibrated probability of fraud, float64[n], 0 to 1; NaN where a row has a NaN."""
         return 1.0 / (1.0 + exp2((self.slope * self.margin(rows) + self.intercept) * -math.log2(math.e)))
 
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The calibrated probability."""
+        return self.probability(rows)
+
+    def contributions(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds that each feature added, float64[n, features]; with the expected margin they sum to the row's."""
+        return -self.leaf_shares(rows)[0] * self.trees
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The trees as named arrays; `from_arrays` takes them back."""
         line = np.array([self.baseline, self.slope, self.intercept])
-        found = (self.feature, self.threshold, self.leaf, line)
+        found = (self.feature, self.threshold, self.leaf, self.leaf_samples, line)
         return {name: np.ascontiguousarray(each, ARRAYS[name]) for name, each in zip(ARRAYS, found, strict=True)}
 
     @classmethod
@@ -61,8 +70,8 @@ class Boosted(CompleteTrees):
         """The trees of `arrays()`, over `features` columns. Raises `ArtifactError` unless every index stays inside its array."""
         for name, dtype in ARRAYS.items():
             _require(name in arrays and arrays[name].dtype == dtype, name, f"missing, or not {dtype}")
-        feature, threshold, leaf, line = (arrays[name] for name in ARRAYS)
-        check(feature, threshold, leaf, features, _require)
+        feature, threshold, leaf, samples, line = (arrays[name] for name in ARRAYS)
+        check(feature, threshold, leaf, samples, features, _require)
         _require(line.shape == (3,) and bool(np.isfinite(line).all()), "boosted_line", f"{line}")
         _require(
             float(line[1]) > 0, "boosted_line", f"slope {line[1]}: a higher margin must not be a lower probability"
@@ -72,6 +81,7 @@ class Boosted(CompleteTrees):
             feature=feature,
             threshold=threshold,
             leaf=leaf,
+            leaf_samples=samples,
             features=features,
             baseline=baseline,
             slope=slope,
@@ -89,11 +99,17 @@ class Boosted(CompleteTrees):
         shape = (len(trees), 1 << depth)
         feature = np.zeros((shape[0], shape[1] - 1), np.uint8)
         threshold = np.full(feature.shape, np.inf, np.float32)
-        leaf = np.zeros(shape, np.float32)
+        leaf, samples = np.zeros(shape, np.float32), np.zeros(shape, np.uint32)
         for number, tree in enumerate(trees):
-            _lay_out(tree.nodes, depth, feature[number], threshold[number], leaf[number])
-        baseline = float(fitted._baseline_prediction.ravel()[0])
-        return cls(feature=feature, threshold=threshold, leaf=leaf, features=features, baseline=baseline)
+            _lay_out(tree.nodes, depth, feature[number], threshold[number], leaf[number], samples[number])
+        return cls(
+            feature=feature,
+            threshold=threshold,
+            leaf=leaf,
+            leaf_samples=samples,
+            features=features,
+            baseline=float(fitted._baseline_prediction.ravel()[0]),
+        )
 
 
 def _lay_out(
@@ -102,6 +118,7 @@ def _lay_out(
     feature: NDArray[np.uint8],
     threshold: NDArray[np.float32],
     leaf: NDArray[np.float32],
+    samples: NDArray[np.uint32],
 ) -> None:
     """Write one of scikit-learn's trees into the complete one; a leaf above the last level goes on to the left (`threshold` inf)."""
     waiting = [(0, 0, 0)]  # scikit-learn's node, place in the complete tree, level
@@ -115,7 +132,7 @@ def _lay_out(
             continue
         for _ in range(depth - level):
             place = 2 * place + 1
-        leaf[place - feature.size] = node["value"]
+        leaf[place - feature.size], samples[place - feature.size] = node["value"], node["count"]
 
 
 def _require(holds: bool, field: str, problem: str) -> None:

@@ -1,9 +1,7 @@
-"""Why a row is strange: what each feature took away from its path length, and a sentence a person can read.
+"""Why a row is strange: what each feature did to its score, and a sentence a person can read.
 
-For every node of a tree, E(node) is the path length to expect below it (`forest.expected_paths`). A row that passes a split on feature
-f from `node` to `child` gains or loses E(node) - E(child): positive means that this split made the row more isolated than rows
-usually are there. Along a path the terms telescope, so a row's contributions, averaged over the trees, sum to
-(expected path length) - (actual path length).
+The part of the model whose score it is says what its features did (`Method.contributions`): trees by what each split took away or added
+(`monitor/scoring/complete.py`), the risk rule by its shares. Features that this part does not look at did nothing.
 """
 
 from functools import lru_cache
@@ -12,21 +10,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.features.catalogue import CATALOGUE, INDEX, Feature
-from monitor.scoring.model import Model
-from monitor.scoring.walk import contributions as walk_contributions
+from monitor.features.catalogue import CATALOGUE, INDEX, RISK_KINDS, Feature, risk_name
+from monitor.scoring.model import Model, as_rows
 
 MOST_REASONS = 3
 """Sentences an alert carries: a reader stops at the third."""
 
-STRANGE_WHEN_LOW = frozenset({"time_since_last", "mean_gap", "account_age", "events_total"})
+STRANGE_WHEN_LOW = frozenset({"time_since_last", "mean_gap", "account_age", "events_total"}) | {
+    risk_name(kind, name) for kind in RISK_KINDS for name in ("first_fraud_age", "last_fraud_age")
+}
 """Features whose small values are the suspicious ones."""
 
 COMBINATION = "an unusual combination of values that are not unusual one by one"
 
 
 class Attribution(NamedTuple):
-    """One feature's part in a score: `value` in the catalogue's `unit`, `baseline` in its own feature's, `contribution` in splits."""
+    """One feature's part in a score: `value` in the catalogue's `unit`, `baseline` in its own feature's, `contribution` in splits (forest), log-odds (challenger) or shares (risk)."""
 
     feature: str
     value: float
@@ -37,10 +36,10 @@ class Attribution(NamedTuple):
 
 class Explanations(NamedTuple):
     """Of `m` rows, over the model's `k` features: `contributions`, `values` and `baselines` float64[m, k] (a value's own where there is
-    no baseline), `actual_paths` float64[m], `order` int64[m, k]: places in `features`, strongest first.
+    no baseline), `order` int64[m, k]: places in `features`, strongest first.
 
-    `contributions[i].sum() == expected_path - actual_paths[i]`, to float64 rounding. `sentences`: of each row one to three, as `said` int64[m] says, one row after
-    the other, strongest first, of features that made the row stranger and whose value is beyond the quartile of the training's: true when read alone.
+    `sentences`: of each row one to three, as `said` int64[m] says, one row after the other, strongest first, of features that made the row
+    stranger and whose value is beyond the quartile of the training's: true when read alone.
     """
 
     features: tuple[Feature, ...]
@@ -48,8 +47,6 @@ class Explanations(NamedTuple):
     values: NDArray[np.float64]
     baselines: NDArray[np.float64]
     order: NDArray[np.int64]
-    expected_path: float
-    actual_paths: NDArray[np.float64]
     sentences: list[str]
     said: NDArray[np.int64]
 
@@ -72,16 +69,21 @@ class Explanations(NamedTuple):
         )
 
 
-def explain(model: Model, features: NDArray[np.float64]) -> Explanations:
-    """Explain each row of `features` float64[m, len(CATALOGUE)]: the rows that become alerts, not the whole run."""
-    forest, columns = model.forest, _columns(model.features)
-    taken, actual = walk_contributions(model.rows(features), forest.feature, forest.threshold, model.expected_paths)
-    values, baselines = features[:, model.columns], features[:, columns.baselines]
-    unusual = np.where(columns.low, values < model.quartiles[0], values > model.quartiles[1]) & (taken > 0)
+def explain(model: Model, features: NDArray[np.float64], by: NDArray[np.uint8]) -> Explanations:
+    """Explain each row of `features` float64[m, len(CATALOGUE)], whose scores are those of the parts `by`: the rows that become alerts."""
+    columns = _columns(model.features)
+    taken = np.zeros((len(features), len(model.features)))
+    usual = np.zeros((2, *taken.shape))
+    for number, (part, places) in enumerate(zip(model.parts, model.places, strict=True)):
+        rows = np.flatnonzero(by == number)
+        if rows.size:
+            taken[rows[:, None], places] = part.method.contributions(as_rows(features[rows], part.columns))
+            usual[:, rows[:, None], places] = part.quartiles[:, None, :]
+    values, baselines = features[:, columns.values], features[:, columns.baselines]
+    unusual = np.where(columns.low, values < usual[0], values > usual[1]) & (taken > 0)
     order = np.argsort(-taken, axis=1, kind="stable")
     sentences, said = _sentences(columns.features, values, baselines, np.take_along_axis(unusual, order, 1), order)
-    expected = float(model.expected_paths[:, 0].mean())
-    return Explanations(columns.features, taken, values, baselines, order, expected, actual, sentences, said)
+    return Explanations(columns.features, taken, values, baselines, order, sentences, said)
 
 
 def _sentences(
@@ -127,11 +129,12 @@ def readable(unit: str, value: float) -> str:
 
 
 class _Columns(NamedTuple):
-    """A model's `k` features, `baselines` int64[k] where their usual values are in the catalogue (their own place: they have none),
-    `low` bool[k] whether small values are the suspicious ones.
+    """A model's `k` features, `values` int64[k] where they are in the catalogue, `baselines` int64[k] where their usual values are (their own
+    place: they have none), `low` bool[k] whether small values are the suspicious ones.
     """
 
     features: tuple[Feature, ...]
+    values: NDArray[np.int64]
     baselines: NDArray[np.int64]
     low: NDArray[np.bool_]
 
@@ -140,4 +143,5 @@ class _Columns(NamedTuple):
 def _columns(names: tuple[str, ...]) -> _Columns:
     features = tuple(CATALOGUE[INDEX[name]] for name in names)
     baselines = np.array([INDEX[feature.baseline or feature.name] for feature in features], np.int64)
-    return _Columns(features, baselines, np.array([name in STRANGE_WHEN_LOW for name in names], np.bool_))
+    values = np.array([INDEX[name] for name in names], np.int64)
+    return _Columns(features, values, baselines, np.array([name in STRANGE_WHEN_LOW for name in names], np.bool_))

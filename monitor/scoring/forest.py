@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from monitor.errors import ArtifactError
 from monitor.scoring.complete import MAX_DEPTH, MAX_FEATURES, CompleteTrees, check
 from monitor.scoring.exp2 import exp2
-from monitor.scoring.walk import contributions
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
@@ -41,17 +40,17 @@ ARRAYS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest(CompleteTrees):
-    """Isolation trees: `leaf` is the path length at each leaf.
+    """Isolation trees: `leaf` is the path length at each leaf, `leaf_samples` uint16; `normaliser` is c(max_samples)."""
 
-    `leaf_samples` uint16[T, 2**D], training rows that ended there, 0 for padding that no row reaches. `normaliser` is c(max_samples).
-    """
-
-    leaf_samples: NDArray[np.uint16]
     normaliser: float
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores of `rows` float32[n, features] as float64[n], 0 to 1, higher is stranger; NaN where a row has a NaN."""
         return exp2(self.leaf_sums(rows) * (-1.0 / (self.trees * self.normaliser)))
+
+    def contributions(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Path length that each feature took away, float64[n, features]: above 0, it made the row more isolated than rows usually are."""
+        return self.leaf_shares(rows)[0]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The forest as named arrays; `from_arrays` takes them back."""
@@ -64,11 +63,10 @@ class Forest(CompleteTrees):
         for name, dtype in ARRAYS.items():
             _require(name in arrays, name, "missing")
             _require(arrays[name].dtype == dtype, name, f"dtype {arrays[name].dtype}, expected {dtype}")
-        feature, threshold, leaf = arrays["feature"], arrays["threshold"], arrays["leaf"]
-        check(feature, threshold, leaf, features, _require)
+        leaf = arrays["leaf"]
+        check(arrays["feature"], arrays["threshold"], leaf, arrays["leaf_samples"], features, _require)
         _require(bool((leaf >= 0).all()), "leaf", "a path length below 0")
-        for name, shape in (("leaf_samples", leaf.shape), ("normaliser", (1,))):
-            _require(arrays[name].shape == shape, name, f"shape {arrays[name].shape}, expected {shape}")
+        _require(arrays["normaliser"].shape == (1,), "normaliser", f"shape {arrays['normaliser'].shape}, expected (1,)")
         normaliser = float(arrays["normaliser"][0])
         _require(math.isfinite(normaliser) and normaliser > 0, "normaliser", str(normaliser))
         fixed = {name: np.ascontiguousarray(arrays[name]) for name in ("feature", "threshold", "leaf", "leaf_samples")}
@@ -116,25 +114,6 @@ def float32_at_or_below(threshold: float) -> np.float32:
     return np.nextafter(nearest, np.float32(-np.inf)) if float(nearest) > threshold else nearest
 
 
-def expected_paths(forest: Forest) -> NDArray[np.float64]:
-    """E(node) for every node and leaf, float64[T, 2**(D + 1) - 1], in the order of the complete tree. 0 where no row ever was.
-
-    The path length to expect below the node: the mean of its leaves, weighted by the training rows that ended in them.
-    """
-    inner = forest.feature.shape[1]
-    weight = np.zeros((forest.trees, 2 * inner + 1))
-    total = np.zeros_like(weight)
-    weight[:, inner:] = forest.leaf_samples
-    total[:, inner:] = forest.leaf_samples * forest.leaf.astype(np.float64)
-    for level in reversed(range(forest.depth)):
-        nodes = np.arange((1 << level) - 1, (1 << (level + 1)) - 1)
-        for sums in (weight, total):
-            sums[:, nodes] = sums[:, 2 * nodes + 1] + sums[:, 2 * nodes + 2]
-    expected = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-    expected[:, inner:] = forest.leaf  # itself, not its product divided again
-    return expected
-
-
 def warm_up() -> None:
     """Compile the kernels, or load them from numba's cache, so that the first transaction does not wait for it."""
     forest = Forest(
@@ -147,7 +126,7 @@ def warm_up() -> None:
     )
     rows = np.zeros((1, 1), np.float32)
     forest.score(rows)
-    contributions(rows, forest.feature, forest.threshold, expected_paths(forest))
+    forest.contributions(rows)
 
 
 def _lay_out(tree: Any, chosen: NDArray[np.int64], depth: int, into: dict[str, NDArray[Any]]) -> None:

@@ -107,7 +107,7 @@ def alarming_models(tmp_path):
     """A models_dir whose model finds everything worth a review: the shipped one, with thresholds next to nothing."""
     model = replace(load_model(shipped("models")), version="alarming", review_threshold=1e-9, block_threshold=1.0)
     golden = np.random.default_rng(1).random((4, len(model.features)), np.float32)
-    save_model(tmp_path, "alarming", model, golden, {}, "For a test: everything is worth a review.\n")
+    save_model(tmp_path, model, golden, {}, "For a test: everything is worth a review.\n")
     set_current(tmp_path, "alarming")
     return tmp_path
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.audit.checkpoint import FIRST, Checkpoint, anchors_of, parse_line, read_chain
-from monitor.audit.keys import load_private, load_public, make_key
 from monitor.audit.ledger import FileLedger
 from monitor.audit.report import verify
 from monitor.errors import ProtocolError, SettingsError
+from monitor.keys import load_private, load_public, make_key
 from tests.audit_log import log_of
 
 LOG = log_of()

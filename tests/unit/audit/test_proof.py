@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.audit.checkpoint import FIRST, Checkpoint
-from monitor.audit.keys import load_private, make_key
 from monitor.audit.proof import audit_path, root_of_path
 from monitor.audit.prove import prove
 from monitor.audit.report import verify
 from monitor.effects import merkle
 from monitor.effects.block import read_block
 from monitor.errors import ProtocolError
+from monitor.keys import load_private, make_key
 from tests.audit_log import log_of
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "verify_proof.py"

@@ -6,10 +6,10 @@ import pytest
 
 from monitor.audit.checkpoint import FIRST, Checkpoint
 from monitor.audit.export import write_export
-from monitor.audit.keys import load_private, make_key
 from monitor.audit.ledger import FileLedger
 from monitor.audit.report import verify
 from monitor.cli import _exit_code
+from monitor.keys import load_private, make_key
 from tests.audit_log import log_of
 
 LOG = [*log_of(0), *log_of(1)]

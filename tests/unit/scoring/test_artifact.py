@@ -2,25 +2,29 @@ import hashlib
 import json
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor import sealed
+from monitor.arrays_file import MAX_ARRAY_BYTES
 from monitor.errors import ArtifactError
-from monitor.scoring import artifact
-from monitor.scoring.arrays_file import MAX_ARRAY_BYTES
+from monitor.features.catalogue import INDEX
 from monitor.scoring.artifact import load_model, save_model, set_current
+from monitor.scoring.model import as_rows
+from monitor.scoring.scale import Scale
 
 
-def reseal(directory, **changes):
-    """Change the manifest and write digests that fit: what somebody does who wants an altered file to load."""
+def reseal(directory, part=None, **changes):
+    """Change the manifest, or its only part, and write digests that fit: what somebody does who wants an altered file to load."""
     path = directory / "manifest.json"
     manifest = json.loads(path.read_text()) | changes
-    manifest["forest_sha256"] = hashlib.sha256((directory / "forest.npz").read_bytes()).hexdigest()
+    manifest["parts"][0] |= part or {}
     path.write_text(json.dumps(manifest))
-    names = ("manifest.json", "forest.npz")
+    names = ("manifest.json", "forest.npz", "card.md")
     sums = [f"{hashlib.sha256((directory / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
     (directory / "SHA256SUMS").write_text("".join(sums))
 
@@ -35,23 +39,23 @@ def test_a_saved_model_comes_back_the_same(models_dir, model, catalogue_rows):
 
 def test_saving_the_same_model_twice_gives_the_same_bytes(tmp_path, model, golden_rows):
     for place in ("a", "b"):
-        save_model(tmp_path / place, "v", model, golden_rows[:3], {}, "card")
+        save_model(tmp_path / place, replace(model, version="v"), golden_rows[:3], {}, "card")
     for name in ("manifest.json", "forest.npz", "SHA256SUMS", "card.md"):
         assert (tmp_path / "a/v" / name).read_bytes() == (tmp_path / "b/v" / name).read_bytes()
 
 
 def test_a_published_version_never_changes(models_dir, model, golden_rows):
     with pytest.raises(ArtifactError, match="another --version"):
-        save_model(models_dir, "small-1", model, golden_rows[:3], {}, "")
+        save_model(models_dir, model, golden_rows[:3], {}, "")
 
 
 def test_a_save_that_fails_leaves_nothing_behind(tmp_path, model, golden_rows, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(artifact, "_write_durably", full)
+    monkeypatch.setattr(sealed, "write_durably", full)
     with pytest.raises(ArtifactError, match="No space left"):
-        save_model(tmp_path, "v", model, golden_rows[:3], {}, "")
+        save_model(tmp_path, model, golden_rows[:3], {}, "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -59,13 +63,13 @@ def test_a_save_that_fails_leaves_nothing_behind(tmp_path, model, golden_rows, m
 @given(st.data())
 def test_a_flipped_bit_anywhere_is_refused(tmp_path_factory, model, golden_rows, data):
     root = tmp_path_factory.mktemp("models")
-    directory = save_model(root, "v", model, golden_rows[:2], {}, "")
+    directory = save_model(root, model, golden_rows[:2], {}, "")
     path = directory / data.draw(st.sampled_from(["manifest.json", "forest.npz"]))
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=f"{path.name}: SHA-256"):
-        load_model(root, "v")
+        load_model(root, "small-1")
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "forest.npz", "SHA256SUMS"])
@@ -83,7 +87,7 @@ def test_features_that_mean_something_else_now_are_refused(models_dir):
 
 @pytest.mark.parametrize("features", [["amount_z"] * 4, ["no_such_feature", "a", "b", "c"], []])
 def test_features_unknown_or_named_twice_are_refused(models_dir, features):
-    reseal(models_dir / "small-1", features=features)
+    reseal(models_dir / "small-1", part={"features": features})
     with pytest.raises(ArtifactError, match="features: "):
         load_model(models_dir)
 
@@ -114,14 +118,14 @@ def test_thresholds_out_of_order_are_refused(models_dir, thresholds):
 
 @pytest.mark.parametrize("quartiles", [None, [[0.0], [1.0]], [["a"] * 4, [1.0] * 4], [[0.0] * 4, [float("nan")] * 4]])
 def test_quartiles_that_do_not_fit_the_features_are_refused(models_dir, quartiles):
-    reseal(models_dir / "small-1", quartiles=quartiles)
+    reseal(models_dir / "small-1", part={"quartiles": quartiles})
     with pytest.raises(ArtifactError, match="quartiles: "):
         load_model(models_dir)
 
 
 def test_a_manifest_of_a_newer_format_is_refused(models_dir):
-    reseal(models_dir / "small-1", format=2)
-    with pytest.raises(ArtifactError, match="format 2"):
+    reseal(models_dir / "small-1", format=3)
+    with pytest.raises(ArtifactError, match="format 3"):
         load_model(models_dir)
 
 
@@ -185,7 +189,7 @@ def test_what_is_no_zip_is_refused(models_dir):
 
 
 def test_an_oversized_file_is_refused(models_dir):
-    (models_dir / "small-1/manifest.json").write_bytes(b" " * ((1 << 20) + 1))
+    (models_dir / "small-1/manifest.json").write_bytes(b" " * ((4 << 20) + 1))
     with pytest.raises(ArtifactError, match="larger than"):
         load_model(models_dir)
 
@@ -193,7 +197,7 @@ def test_an_oversized_file_is_refused(models_dir):
 @pytest.mark.parametrize("version", ["../small-1", "", "current", "a/b", ".hidden", "x" * 65])
 def test_a_version_is_a_plain_name(models_dir, version):
     (models_dir / "current").write_text(version)
-    with pytest.raises(ArtifactError, match="is no model version"):
+    with pytest.raises(ArtifactError, match="is no version"):
         load_model(models_dir)
 
 
@@ -201,3 +205,44 @@ def test_current_moves_only_to_a_model_that_loads(models_dir):
     with pytest.raises(ArtifactError):
         set_current(models_dir, "small-2")
     assert (models_dir / "current").read_text() == "small-1\n"
+
+
+def test_a_model_with_parts_beside_the_forest_comes_back_the_same(tmp_path, blended, blended_rows):
+    save_model(
+        tmp_path, blended, as_rows(blended_rows[:12], np.array([INDEX[name] for name in blended.features])), {}, ""
+    )
+    loaded = load_model(tmp_path, blended.version)
+    for mine, theirs in zip(loaded.judge(blended_rows), blended.judge(blended_rows), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+    assert [part.name for part in loaded.parts] == ["forest", "risk", "challenger"]
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"kind": "pickle"}, "not a part of a kind"),
+        ({"name": "../forest"}, "is no version"),
+        ({"scale": {"raw": ["0x0p0", "0x1p0"], "worth": ["0x0p0", "0x1p0"]}}, "the first must be a forest"),
+    ],
+)
+def test_parts_that_no_release_wrote_are_refused(models_dir, part, why):
+    reseal(models_dir / "small-1", part=part)
+    with pytest.raises(ArtifactError, match=why):
+        load_model(models_dir)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"raw": ["0x0p0"], "worth": ["0x0p0"]},
+        {"raw": ["0x1p0", "0x0p0"], "worth": ["0x0p0", "0x1p0"]},
+        {"raw": ["0x0p0", "0x1p0"], "worth": ["0x1p0", "0x0p0"]},
+        {"raw": ["0x0p0", "0x1p0"], "worth": ["0x0p0", "0x1p1"]},
+        {"raw": ["0x0p0", "nan"], "worth": ["0x0p0", "0x1p0"]},
+        {"raw": "x"},
+        [],
+    ],
+)
+def test_a_scale_that_does_not_rise_from_0_to_1_is_refused(scale):
+    with pytest.raises(ArtifactError, match="scale: "):
+        Scale.from_entry(scale, "manifest.json")

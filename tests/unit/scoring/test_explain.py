@@ -7,29 +7,33 @@ from sklearn.ensemble import IsolationForest
 from monitor.features.catalogue import CATALOGUE, INDEX
 from monitor.scoring.explain import COMBINATION, MOST_REASONS, explain, readable, sentence
 from monitor.scoring.forest import Forest, average_path_length
-from monitor.scoring.model import Model, feature_set_of
+from monitor.scoring.model import Model, Part, feature_set_of
+
+
+def explained_by_forest(model, rows):
+    """As if the forest, the model's first part, had given each score."""
+    return explain(model, rows, np.zeros(len(rows), np.uint8))
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), max_samples=st.integers(2, 300), trees=st.integers(1, 60))
 def test_contributions_sum_to_expected_minus_actual_path(seed, max_samples, trees):
     rng = np.random.default_rng(seed)
-    names = tuple(feature.name for feature in CATALOGUE[:6])
     rows = np.zeros((300, len(CATALOGUE)))
     rows[:, :6] = rng.standard_t(2, size=(300, 6))
     fitted = IsolationForest(n_estimators=trees, max_samples=max_samples, random_state=0).fit(rows[:, :6])
-    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names), np.zeros((2, 6)))
-    scores = model.score(rows)
-    explained = explain(model, rows)
-    for contributions, actual, score in zip(explained.contributions, explained.actual_paths, scores, strict=True):
-        assert abs(contributions.sum() - (explained.expected_path - actual)) < 1e-9
+    forest = Forest.from_sklearn(fitted)
+    chosen = np.ascontiguousarray(rows[:, :6], np.float32)
+    scores, expected = forest.score(chosen), float(forest.expected[:, 0].mean())
+    for contributions, actual, score in zip(*forest.leaf_shares(chosen), scores, strict=True):
+        assert abs(contributions.sum() - (expected - actual)) < 1e-9
         assert score == pytest.approx(2 ** (-actual / average_path_length(max_samples)), abs=1e-9)
 
 
 def test_the_feature_that_is_off_contributes_most(model, catalogue_rows):
     row = np.median(catalogue_rows, axis=0)
     row[INDEX["amount_z"]] = 40
-    explained = explain(model, row[None])
+    explained = explained_by_forest(model, row[None])
     first = explained.attributions(0)[0]
     assert (first.feature, first.value, first.unit, first.baseline) == ("amount_z", 40, "deviations", None)
     assert explained.reasons(0)[0] == "amount 40 deviations above this account's mean"
@@ -37,7 +41,7 @@ def test_the_feature_that_is_off_contributes_most(model, catalogue_rows):
 
 
 def test_reasons_are_at_most_three_and_only_of_what_made_the_row_stranger(model, catalogue_rows):
-    explained = explain(model, catalogue_rows)
+    explained = explained_by_forest(model, catalogue_rows)
     for row, contributions in enumerate(explained.contributions):
         reasons = explained.reasons(row)
         assert 1 <= len(reasons) <= MOST_REASONS
@@ -48,12 +52,12 @@ def test_reasons_are_at_most_three_and_only_of_what_made_the_row_stranger(model,
 
 def test_a_flag_that_is_not_set_is_never_a_reason(model, catalogue_rows):
     known = catalogue_rows[catalogue_rows[:, INDEX["new_device"]] == 0]
-    assert not any("device" in reason for reason in explain(model, known).sentences)
+    assert not any("device" in reason for reason in explained_by_forest(model, known).sentences)
 
 
 def test_a_value_within_the_middle_half_of_training_is_no_reason(model, catalogue_rows):
     row = np.median(catalogue_rows, axis=0)
-    assert explain(model, row[None]).sentences == [COMBINATION]
+    assert explained_by_forest(model, row[None]).sentences == [COMBINATION]
 
 
 def test_a_short_time_since_the_last_event_is_a_reason_and_a_long_one_is_not():
@@ -64,8 +68,9 @@ def test_a_short_time_since_the_last_event_is_a_reason_and_a_long_one_is_not():
     names, column = ("time_since_last",), rows[:300, [INDEX["time_since_last"]]]
     fitted = IsolationForest(n_estimators=20, random_state=0).fit(column)
     quartiles = np.quantile(column, [0.25, 0.75], axis=0)
-    model = Model("v", names, Forest.from_sklearn(fitted), 0.5, 0.6, feature_set_of("v", names), quartiles)
-    explained = explain(model, rows[300:])
+    part = Part("forest", Forest.from_sklearn(fitted), names, quartiles)
+    model = Model("v", (part,), 0.5, 0.6, feature_set_of("v", names))
+    explained = explained_by_forest(model, rows[300:])
     quick, slow = explained.reasons(0), explained.reasons(1)
     assert quick == ("0.25 s after the event before; usual gap 40,000 s",)
     assert slow == (COMBINATION,)
@@ -73,16 +78,15 @@ def test_a_short_time_since_the_last_event_is_a_reason_and_a_long_one_is_not():
 
 def test_a_row_is_explained_the_same_whatever_rows_are_beside_it(model, catalogue_rows):
     rows = catalogue_rows[:50]
-    together = explain(model, rows)
+    together = explained_by_forest(model, rows)
     for number, row in enumerate(rows):
-        alone = explain(model, row[None])
+        alone = explained_by_forest(model, row[None])
         assert alone.reasons(0) == together.reasons(number)
         assert alone.attributions(0) == together.attributions(number)
-        assert alone.actual_paths[0] == together.actual_paths[number]
 
 
 def test_no_rows_need_no_explanation(model):
-    assert explain(model, np.zeros((0, len(CATALOGUE)))).sentences == []
+    assert explained_by_forest(model, np.zeros((0, len(CATALOGUE)))).sentences == []
 
 
 def test_money_is_written_in_major_units_beside_the_accounts_own_mean():
@@ -113,3 +117,24 @@ def test_every_sentence_of_the_catalogue_can_be_said():
 )
 def test_numbers_are_written_for_people(unit, value, text):
     assert readable(unit, value) == text
+
+
+def test_a_score_is_explained_by_the_part_that_gave_it(blended, blended_rows):
+    judged = blended.judge(blended_rows)
+    explained = explain(blended, blended_rows, judged.by)
+    assert set(judged.by.tolist()) == {0, 1, 2}
+    for number, part in enumerate(blended.parts):
+        others = [place for place, name in enumerate(blended.features) if name not in part.features]
+        rows = np.flatnonzero(judged.by == number)
+        assert (explained.contributions[np.ix_(rows, others)] == 0).all()
+        own = [blended.features.index(name) for name in part.features]
+        chosen = np.ascontiguousarray(blended_rows[np.ix_(rows, part.columns)], np.float32)
+        assert explained.contributions[np.ix_(rows, own)].tobytes() == part.method.contributions(chosen).tobytes()
+
+
+def test_risk_is_said_in_words(blended, blended_rows):
+    judged = blended.judge(blended_rows)
+    at = int(np.flatnonzero((judged.by == 1) & (blended_rows[:, INDEX["device_risk_3d"]] == 0))[0])
+    share = blended_rows[at, INDEX["merchant_risk_3d"]]
+    explained = explain(blended, blended_rows[at : at + 1], judged.by[at : at + 1])
+    assert explained.reasons(0) == (f"{100 * share:.0f} % of what this merchant took lately was fraud",)

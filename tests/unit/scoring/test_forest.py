@@ -6,7 +6,7 @@ from sklearn.ensemble import IsolationForest
 
 from monitor.errors import ArtifactError
 from monitor.scoring.first_levels import LEVELS
-from monitor.scoring.forest import Forest, average_path_length, expected_paths, float32_at_or_below, warm_up
+from monitor.scoring.forest import Forest, average_path_length, float32_at_or_below, warm_up
 
 
 def fitted(rows, **options):
@@ -150,7 +150,7 @@ def test_the_expected_path_of_a_root_is_the_mean_over_its_training_rows():
     theirs = fitted(rows, n_estimators=1, max_samples=64)
     forest = Forest.from_sklearn(theirs)
     mean_path = -np.log2(forest.score(rows)).mean() * average_path_length(64)
-    assert expected_paths(forest)[0, 0] == pytest.approx(mean_path, rel=1e-6)
+    assert forest.expected[0, 0] == pytest.approx(mean_path, rel=1e-6)
 
 
 def test_warming_up_twice_is_harmless():
