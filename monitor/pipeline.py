@@ -5,7 +5,8 @@ A *run* is everything that waits for one partition. `decide_run` takes it from r
     decode   bytes                 -> columns            monitor/wire/decode.py
     admit    columns               -> admitted or why not    monitor/guard/validate.py
     fold     account records       -> duplicates, features   monitor/state/kernels.py
-    score    features              -> anomaly scores     monitor/scoring/forest.py
+    risk     labels known by then  -> further features   monitor/risk/book.py
+    score    features              -> anomaly scores     monitor/scoring/model.py
     decide   scores                -> outcomes           monitor/decide/policy.py
     effects  all of it             -> messages           monitor/effects/
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decide.policy import APPROVE, BLOCK, outcomes
+from monitor.decide.policy import APPROVE, BLOCK, NEVER, outcomes
 from monitor.effects.alerts import Alerts, Issuer, alert_messages
 from monitor.effects.attributions import attributions
 from monitor.effects.audit import Position, build_block
@@ -28,15 +29,17 @@ from monitor.effects.changelog import changelog_messages, tail_of, tombstones
 from monitor.effects.deadletters import DeadLetterTopic, dead_letters
 from monitor.effects.decisions import Ids, decisions_of
 from monitor.effects.message import Message
+from monitor.effects.names import Names
 from monitor.guard.dedupe import identity
 from monitor.guard.reasons import Reason
 from monitor.guard.validate import Admission, Limits, admit
 from monitor.money.exchange import ExchangeTable
+from monitor.risk.book import Book, with_risk
 from monitor.scoring.explain import explain
-from monitor.scoring.model import Model
+from monitor.scoring.model import Judged, Model
 from monitor.stages import Stage
 from monitor.state.accounts import SWEEP_AT_LEAST, Accounts
-from monitor.state.dispositions import Disposition
+from monitor.state.dispositions import Disposition, Lacking
 from monitor.state.kernels import Folded, fold
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
@@ -46,20 +49,6 @@ from monitor.wire.records import Run
 
 WARM_UP = 1
 """Suppression of a decision: the outcome stands in the audit, the alert is withheld."""
-
-NO_MODEL = 1
-"""Degraded bit of a decision: no model scored it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The installation, and the topics that effects go to."""
-
-    app_id: str
-    alerts: str
-    dlq: str
-    audit: str
-    changelog: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +63,7 @@ class Context:
     limits: Limits
     idle_ttl_ms: int
     model: Model | None
+    risk: Book
     alert_schema_id: int
     audit_schema_id: int
     dlq_max_bytes: int
@@ -87,8 +77,9 @@ class Decided:
     """A run of `n` records, decided: the messages to commit, the position after it, and what it amounts to.
 
     `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
-    `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(CATALOGUE)]; `watermark_ms` the partition's
+    `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(ACCOUNT_FEATURES)], or len(CATALOGUE) with risk; `watermark_ms` the partition's
     greatest event time so far, as `position` has it. `horizons_ms` int64[n], as in `Folded`; `swept`: forgotten accounts dropped.
+    `partial`: how many a part of the model could not judge; `columns`: the records, decoded.
     """
 
     messages: list[Message]
@@ -104,6 +95,8 @@ class Decided:
     watermark_ms: int
     horizons_ms: NDArray[np.int64]
     swept: int
+    partial: int
+    columns: Columns
 
 
 def decide_run(
@@ -127,13 +120,14 @@ def decide_run(
     slots = accounts.slots(records.keys, admission.reason == 0)
     folded = _fold(accounts, slots, records.offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
-    scored = folded.disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
-    scores = _score(folded.features, scored, context.model)
+    kinds = () if context.model is None else context.model.risk_kinds
+    features = with_risk(folded.features, columns, kinds, context.risk)
+    judged = _judge(features, folded.disposition, context.model)
     lap(Stage.SCORE)
-    outcome = _decide(scores, context.model)
+    outcome = outcomes(judged.scores, context.model or NEVER)
     alerting = np.flatnonzero((outcome != APPROVE) & (records.offsets >= position.alerts_from_offset))
     lap(Stage.DECIDE)
-    draft = _Draft(run, columns, folded, records.offsets, scores, outcome, alerting, slots)
+    draft = _Draft(run, columns, folded, features, records.offsets, judged, outcome, alerting, slots)
     messages, after, swept = _effects(draft, accounts, position, context, now_ms)
     lap(Stage.EFFECTS)
     return Decided(
@@ -143,13 +137,15 @@ def decide_run(
         reasons=folded.reason,
         flags=folded.flags,
         event_times_ms=columns.longs[cells.EVENT_TIME],
-        scores=scores,
+        scores=judged.scores,
         outcomes=outcome,
         alert_outcomes=outcome[alerting],
-        features=folded.features,
+        features=features,
         watermark_ms=after.watermark_ms,
         horizons_ms=folded.horizons_ms,
         swept=swept,
+        partial=int(judged.partial.sum()),
+        columns=columns,
     )
 
 
@@ -178,17 +174,22 @@ def _fold(
     )
 
 
-def _score(features: NDArray[np.float64], scored: NDArray[np.bool_], model: Model | None) -> NDArray[np.float64]:
-    scores = np.full(scored.shape[0], np.nan)
+def _judge(features: NDArray[np.float64], disposition: NDArray[np.uint8], model: Model | None) -> Judged:
+    """Of all `n` records; those that were not scored have score NaN."""
+    n = len(disposition)
+    scored = disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
+    judged = Judged(np.full(n, np.nan), np.zeros(n, np.uint8), np.zeros(n, np.bool_))
     if model is not None and scored.any():
-        scores[scored] = model.score(features if scored.all() else features[scored])
-    return scores
+        found = model.judge(features if scored.all() else features[scored])
+        judged.scores[scored], judged.by[scored], judged.partial[scored] = found
+    return judged
 
 
-def _decide(scores: NDArray[np.float64], model: Model | None) -> NDArray[np.uint8]:
+def _lacking(judged: Judged, model: Model | None) -> NDArray[np.uint8]:
+    """What each record's decision had to do without: bits of `Lacking`."""
     if model is None:
-        return np.full(scores.shape[0], APPROVE, np.uint8)
-    return outcomes(scores, model)
+        return np.full(len(judged.partial), int(Lacking.MODEL), np.uint8)
+    return judged.partial * np.uint8(Lacking.RISK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,9 @@ class _Draft:
     run: Run
     columns: Columns
     folded: Folded
+    features: NDArray[np.float64]
     offsets: NDArray[np.int64]
-    scores: NDArray[np.float64]
+    judged: Judged
     outcome: NDArray[np.uint8]
     alerting: NDArray[np.int64]
     slots: NDArray[np.int64]
@@ -248,32 +250,27 @@ def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[n
     """One audit entry a record."""
     folded = draft.folded
     return decisions_of(
-        draft.offsets,
-        draft.scores,
-        folded.disposition,
-        draft.outcome,
-        folded.reason,
-        folded.flags,
-        degraded=NO_MODEL if context.model is None else 0,
+        draft.offsets, draft.judged.scores, folded.disposition, draft.outcome, folded.reason, folded.flags,
+        _lacking(draft.judged, context.model),
         withheld=WARM_UP,
         alerts_from_offset=position.alerts_from_offset,
-    )
+    )  # fmt: skip
 
 
 def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) -> list[Message]:
     """An alert for each record of `draft.alerting`; only these are ever explained and spelled out."""
     model, names, at = context.model, context.names, draft.alerting
-    if model is None:
-        return []
-    why = explain(model, draft.folded.features[at])
+    assert model is not None, "without a model nothing is alerted"
+    why = explain(model, draft.features[at], draft.judged.by[at])
     outcome = draft.outcome[at]
     alerts = Alerts(
         columns=draft.columns,
         rows=at,
         offsets=draft.offsets[at],
         outcomes=outcome,
-        scores=draft.scores[at],
+        scores=draft.judged.scores[at],
         thresholds=np.where(outcome == BLOCK, model.block_threshold, model.review_threshold),
+        degraded=_lacking(draft.judged, model)[at],
         reasons=why.sentences,
         reason_counts=why.said,
         rule_hits=[()] * at.size,
@@ -286,7 +283,6 @@ def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) ->
         detected_at=now_ms,
         model_version=model.version,
         feature_set=model.feature_set,
-        degraded=(),
         source_topic=draft.run.topic,
         source_topic_id=position.topic_id,
         source_partition=draft.run.partition,

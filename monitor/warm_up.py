@@ -9,14 +9,17 @@ import fastavro
 import numpy as np
 
 from monitor.effects.audit import genesis_block
+from monitor.features.catalogue import ACCOUNT_FEATURES, RISK_KINDS
 from monitor.pipeline import Context, decide_run
+from monitor.risk.book import Book, Entities, Snapshot, with_risk
+from monitor.risk.figures import FIGURES
 from monitor.state import key_index
 from monitor.state.accounts import Accounts
 from monitor.wire import batches
 from monitor.wire.decode import Reader, compile_reader
 from monitor.wire.framing import frame
 from monitor.wire.reader import transaction_schema
-from monitor.wire.records import Record, Records, Run
+from monitor.wire.records import Record, Records, Run, Spans
 
 SCHEMA_ID = 1
 NOW_MS = 1_767_571_200_000
@@ -42,8 +45,17 @@ def warm_up(context: Context) -> None:
     accounts = Accounts()
     # Whatever it scores is an alert.
     model = context.model and replace(context.model, review_threshold=0.0)
-    decide_run(run, accounts, position, replace(context, readers=readers, model=model), NOW_MS)
+    decided = decide_run(run, accounts, position, replace(context, readers=readers, model=model), NOW_MS)
+    with_risk(decided.features[:, : len(ACCOUNT_FEATURES)], decided.columns, range(len(RISK_KINDS)), _book())
     Accounts().load_many(list(accounts), accounts.values(np.arange(len(accounts))))
+
+
+def _book() -> Book:
+    """One merchant, one device, one place."""
+    one = (
+        Entities.of(Spans.of([name]), np.zeros((1, len(FIGURES)), np.int64)) for name in (b"merchant", b"x", b"DE/5411")
+    )
+    return Book.of([Snapshot("warm-up", 0, NOW_MS + 1, 0, tuple(one))])
 
 
 def _transaction() -> bytes:

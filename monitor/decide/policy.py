@@ -1,5 +1,6 @@
 """From a score to an outcome, by the thresholds of the model's manifest. A score says how strange; a policy says what to do."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,16 @@ class Thresholds(Protocol):
     def review_threshold(self) -> float: ...
     @property
     def block_threshold(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    review_threshold: float
+    block_threshold: float
+
+
+NEVER: Thresholds = _Fixed(np.inf, np.inf)
+"""Without a model nothing reaches a threshold."""
 
 
 def outcomes(scores: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.uint8]:

@@ -18,8 +18,8 @@ VARINT_BYTES, OPTIONAL_BYTES = 10, 9
 ROOM = ID_BYTES + 12 * VARINT_BYTES + 2 * OPTIONAL_BYTES + 2
 """Most bytes of an alert that are no copy: its id, longs, lengths and counts, two doubles, the ends of two arrays."""
 
-HEAD, MODEL, DEGRADED, SOURCE = range(4)
-"""Spans of `same`: what is encoded once for all alerts of a run. The frame; model version and feature set; what was not working; topic and partition."""
+HEAD, MODEL, SOURCE = range(3)
+"""Spans of `same`: what is encoded once for all alerts of a run. The frame; model version and feature set; topic and partition."""
 
 
 @inlined
@@ -99,12 +99,12 @@ def _attributions(out, at, items, spans, numbers, values, order, alert):  # type
 @kernel
 def write_alerts(  # type: ignore[no-untyped-def]
     out, ends, same, same_spans, ids, data, starts, lengths, longs, offsets, detected_at, outcomes, judged, judged_bits,
-    channels, channel_spans, reasons, reason_spans, reason_ends, hits, hit_spans, items, item_spans, numbers, values, order,
+    channels, channel_spans, lacking, lacking_spans, degraded, reasons, reason_spans, reason_ends, hits, hit_spans, items, item_spans, numbers, values, order,
 ):  # fmt: skip
     """Write `m` alerts into `out` uint8[], one after the other; `ends` int64[m] gets where each ends.
 
     `starts` int64[9, m], `lengths` int32[9, m] and `longs` int64[4, m] are their cells of `Columns`, with the texts in `data`; `judged` float64[2, m] and
-    the bits of it: score and threshold; `reason_ends` int64[m]: how many reasons there are up to and with each alert's; `hits`: of each alert, encoded.
+    the bits of it: score and threshold; `lacking`: what each value of `degraded` uint8[m] says, encoded; `reason_ends` int64[m]: how many reasons there are up to and with each alert's; `hits`: of each alert, encoded.
     `..._spans` are those of `Joined`; the last five are `Attributions`. The others are as in `Alerts`.
     """
     at, reason = U64(0), np.int64(0)
@@ -123,7 +123,7 @@ def write_alerts(  # type: ignore[no-untyped-def]
         reason = reason_ends[alert]
         at = _span(out, at, hits, hit_spans, alert)
         at = _attributions(out, at, items, item_spans, numbers, values, order, alert)
-        at = _span(out, at, same, same_spans, DEGRADED)
+        at = _span(out, at, lacking, lacking_spans, degraded[alert])
         at = _long(out, at, longs[AMOUNT_MINOR, alert])
         at = _text(out, at, data, starts[CURRENCY, alert], lengths[CURRENCY, alert])
         at = _span(out, at, channels, channel_spans, longs[CHANNEL, alert])

@@ -22,6 +22,7 @@ from monitor.effects.avro import array, long, same_text, text
 from monitor.effects.joined import Joined, joined
 from monitor.effects.message import Message
 from monitor.resources import shipped
+from monitor.state.dispositions import Lacking
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
 from monitor.wire.framing import frame
@@ -53,7 +54,6 @@ class Issuer:
     detected_at: int
     model_version: str
     feature_set: str
-    degraded: tuple[str, ...]
     source_topic: str
     source_topic_id: str
     source_partition: int
@@ -63,7 +63,7 @@ class Issuer:
 class Alerts:
     """What was decided about `m` transactions of a run: the `rows` int64[m] of its `columns`.
 
-    `offsets` int64[m]; `outcomes` uint8[m]; `scores` and `thresholds` float64[m], NaN: no model scored it; `reasons`: sentences, each alert's
+    `offsets` int64[m]; `outcomes` uint8[m]; `scores` and `thresholds` float64[m], NaN: no model scored it; `degraded` uint8[m], bits of `Lacking`; `reasons`: sentences, each alert's
     strongest first, one alert after the other, and `reason_counts` int64[m]; `rule_hits`: of each alert those that held.
     """
 
@@ -73,6 +73,7 @@ class Alerts:
     outcomes: NDArray[np.uint8]
     scores: NDArray[np.float64]
     thresholds: NDArray[np.float64]
+    degraded: NDArray[np.uint8]
     reasons: Sequence[str]
     reason_counts: NDArray[np.int64]
     rule_hits: Sequence[Sequence[RuleHit]]
@@ -121,14 +122,13 @@ def _values(
         issuer.schema_id,
         issuer.model_version,
         issuer.feature_set,
-        issuer.degraded,
         issuer.source_topic,
         issuer.source_partition,
     )
     reasons = joined([reason.encode() for reason in alerts.reasons])
     hits = joined([array([_rule_hit(hit) for hit in each]) for each in alerts.rule_hits])
     judged = np.vstack((alerts.scores, alerts.thresholds))
-    room = ROOM + same.data.size + _CHANNELS.data.size + alerts.attributions.items.data.size
+    room = ROOM + same.data.size + _CHANNELS.data.size + _LACKING.data.size + alerts.attributions.items.data.size
     size = len(alerts) * room + len(alerts.reasons) * VARINT_BYTES + reasons.data.size + hits.data.size
     out, ends = np.empty(size + int(lengths[_WRITTEN, :].sum()), np.uint8), np.empty(len(alerts), np.int64)
     write_alerts(
@@ -146,6 +146,8 @@ def _values(
         judged,
         judged.view(np.uint64),
         *_CHANNELS,
+        *_LACKING,
+        alerts.degraded,
         *reasons,
         np.cumsum(alerts.reason_counts),
         *hits,
@@ -163,16 +165,19 @@ _WRITTEN = np.array([cells.TRANSACTION_ID, cells.ACCOUNT_ID, cells.CURRENCY])
 _CHANNELS = joined([text(channel) for channel in cells.CHANNELS])
 
 
+_LACKING = joined(
+    [array([text(bit.name.lower()) for bit in Lacking if bit.name and bits & bit]) for bits in range(2 * max(Lacking))]
+)
+"""What each value of `Alerts.degraded` says."""
+
+
 @lru_cache(1024)
-def _same(
-    schema_id: int, model_version: str, feature_set: str, degraded: tuple[str, ...], topic: str, partition: int
-) -> Joined:
+def _same(schema_id: int, model_version: str, feature_set: str, topic: str, partition: int) -> Joined:
     """The spans `HEAD` to `SOURCE` of the kernel."""
     return joined(
         [
             frame(schema_id, b""),
             text(model_version) + text(feature_set),
-            array([text(what) for what in degraded]),
             text(topic) + long(partition),
         ]
     )

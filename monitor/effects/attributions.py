@@ -17,6 +17,9 @@ _NULL, _PRESENT = long(0), long(1)
 _BLANK = bytes(8)
 _NONE = -1
 
+MOST = 12
+"""Features an alert lists: a challenger looks at dozens, and a reader does not."""
+
 
 class Attributed(Protocol):
     """A feature that scores are attributed to; `baseline`: what an account's usual value of it is, None where there is none."""
@@ -33,7 +36,7 @@ class Attributed(Protocol):
 
 class Attributions(NamedTuple):
     """Of `m` alerts, over `k` features: `items`, one a feature; `numbers` int64[k, 3], where in an item value, baseline and contribution
-    stand, -1: it has no baseline; `values` uint64[3, m, k], the bits of these; `order` int64[m, k], features strongest first.
+    stand, -1: it has no baseline; `values` uint64[3, m, k], the bits of these; `order` int64[m, at most MOST], features strongest first.
     """
 
     items: Joined
@@ -49,8 +52,9 @@ def attributions(
     contributions: NDArray[np.float64],
     order: NDArray[np.int64],
 ) -> Attributions:
-    """Those of `m` alerts; the numbers are float64[m, k], `baselines` only of features that have one."""
+    """Those of `m` alerts, of each the `MOST` strongest; the numbers are float64[m, k], `baselines` only of features that have one."""
     items, numbers = _items(features)
+    order = np.ascontiguousarray(order[:, :MOST])
     return Attributions(items, numbers, np.array((values, baselines, contributions)).view(np.uint64), order)
 
 

@@ -44,12 +44,12 @@ def decisions_of(
     outcomes: NDArray[np.uint8],
     reasons: NDArray[np.uint8],
     flags: NDArray[np.uint16],
+    degraded: NDArray[np.uint8],
     *,
-    degraded: int,
     withheld: int,
     alerts_from_offset: int,
 ) -> NDArray[np.void]:
-    """`DECISION`[n] of `n` records, all arrays of as many. `degraded` is the same for all of them; `withheld` is the suppression of
+    """`DECISION`[n] of `n` records, all arrays of as many; `degraded`: bits of `Lacking`; `withheld` is the suppression of
     those whose outcome is not approve below `alerts_from_offset`. Of the flags the low 8 bits are kept.
     """
     rows = np.empty(3 * len(offsets), np.uint64)
@@ -166,7 +166,7 @@ def _compose(  # type: ignore[no-untyped-def]
     for row in range(offsets.shape[0]):
         held = withheld if outcomes[row] != 0 and offsets[row] < alerts_from_offset else 0
         small = np.uint64(dispositions[row]) | np.uint64(outcomes[row]) << np.uint64(8)
-        small |= np.uint64(reasons[row]) << np.uint64(16) | np.uint64(degraded) << np.uint64(24)
+        small |= np.uint64(reasons[row]) << np.uint64(16) | np.uint64(degraded[row]) << np.uint64(24)
         small |= np.uint64(held) << np.uint64(32) | np.uint64(flags[row] & 0xFF) << np.uint64(40)
         rows[3 * row], rows[3 * row + 1], rows[3 * row + 2] = np.uint64(offsets[row]), scores[row], small
 

@@ -4,7 +4,9 @@ All features of a run are one matrix, float64[n, len(CATALOGUE)], row i computed
 record i. Money is in minor units of the base currency, and windows hold debits unless the name says credit. A window of
 length W at event time t is [t - W, t); 1, 5 and 15 minutes are exact while the ring holds them (`ring_saturated` says when not),
 longer ones have tile edges: see `monitor/state/layout.py`. For a credit the amount features are neutral (z 0, ratios 0), since
-the baselines are of debits. The columns are written by `monitor/state/kernels.py`.
+the baselines are of debits. The first columns are the account's, written by `monitor/state/kernels.py`. Behind them stand those of
+what the payment touches: the risk that labels give to its merchant, device and place, written by `monitor/risk/book.py`, and NaN where no snapshot of
+labels was in force at the payment's time.
 """
 
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ class Feature:
 
 # One feature a line.
 # fmt: off
-CATALOGUE: tuple[Feature, ...] = (
+ACCOUNT_FEATURES: tuple[Feature, ...] = (
     Feature("amount", "base minor", "The amount in the base currency.", "amount {value}; this account's mean is {baseline}", "mean_amount"),
     Feature("mean_amount", "base minor", "The account's usual debit: exponentially weighted mean, updates clipped at mean + 3 deviations.", "usual amount {value}"),
     Feature("amount_z", "deviations", "(amount - mean) / deviation, shrunk by n / (n + 3) while the account is young; 0 for credits.", "amount {value} deviations above this account's mean"),
@@ -71,8 +73,36 @@ CATALOGUE: tuple[Feature, ...] = (
     Feature("is_credit", "0 or 1", "1 for money in.", "money in"),
     Feature("ring_saturated", "0 or 1", "1 when the ring no longer holds all events of the last 15 minutes.", "a burst longer than the memory of single events"),
 )
-"""Order is the order of columns. Append only: a model names its features, and the digest of their definitions."""
+
+_RISK = (
+    ("risk_3d", "share", "Confirmed frauds / (payments + 3) at this {kind} in the last 3 days that labels have had time to reach.", "{{value}} of what this {kind} took lately was fraud"),
+    ("risk_7d", "share", "The same over 7 days.", "{{value}} of a week's payments at this {kind} were fraud"),
+    ("risk_30d", "share", "The same over 30 days.", "{{value}} of a month's payments at this {kind} were fraud"),
+    ("low_fraud_risk_30d", "share", "Confirmed frauds of at most the 90 % quantile of amounts / (payments + 3), over 30 days: fraud that its amount does not explain.", "{{value}} of a month's payments at this {kind} were fraud of an ordinary amount"),
+    ("first_fraud_age", "days", "Days since the first confirmed fraud of 30 days at this {kind}; 365 without one.", "first fraud at this {kind} {{value}} days ago"),
+    ("last_fraud_age", "days", "Days since the last confirmed fraud of 30 days at this {kind}; 365 without one.", "last fraud at this {kind} {{value}} days ago"),
+    ("fraud_streak", "frauds", "Confirmed frauds at this {kind} with nothing genuine after them.", "the last {{value}} payments known of this {kind} were all fraud"),
+)
 # fmt: on
+
+RISK_KINDS = ("merchant", "device", "place")
+"""What a payment touches beside its account; a place is a country and a merchant category."""
+
+RISK_NAMES = tuple(name for name, *_ in _RISK)
+"""Features of each kind, in the order of their columns."""
+
+
+def risk_name(kind: str, name: str) -> str:
+    """The feature `name` of the kind, such as `merchant_risk_7d`."""
+    return f"{kind}_{name}"
+
+
+CATALOGUE: tuple[Feature, ...] = ACCOUNT_FEATURES + tuple(
+    Feature(risk_name(kind, name), unit, meaning.format(kind=kind), sentence.format(kind=kind))
+    for kind in RISK_KINDS
+    for name, unit, meaning, sentence in _RISK
+)
+"""Order is the order of columns. A model names its features, and the digest of their definitions."""
 
 INDEX: dict[str, int] = {feature.name: column for column, feature in enumerate(CATALOGUE)}
 """Column of each feature by name."""

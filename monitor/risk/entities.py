@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from monitor.features.catalogue import RISK_KINDS
 from monitor.jit import kernel
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
 from monitor.wire.records import NULL, Spans
 
-MERCHANT, DEVICE, PLACE = range(3)
-KINDS = ("merchant", "device", "place")
+MERCHANT, DEVICE, PLACE = range(len(RISK_KINDS))
 
 _BETWEEN = np.uint8(ord("/"))
 

@@ -17,6 +17,15 @@ class Disposition(IntEnum):
     """Dead-lettered; `Folded.reason` says why."""
 
 
+class Lacking(IntFlag):
+    """Bits of a decision's `degraded`: what it had to do without."""
+
+    MODEL = 1
+    """No model scored it."""
+    RISK = 2
+    """No snapshot of labels was in force at its time, or some feature was not a number: a part of the model could not say."""
+
+
 class Flag(IntFlag):
     """Bits of `Folded.flags`; what is noteworthy of a record that met its account."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import StateAheadError
-from monitor.features.catalogue import CATALOGUE
+from monitor.features.catalogue import ACCOUNT_FEATURES
 from monitor.guard.reasons import Reason
 from monitor.jit import LINE_BYTES, piece, prefetch
 from monitor.state import layout
@@ -65,7 +65,7 @@ _NONE, _TOP = np.uint32(0), np.uint64(32)
 class Folded:
     """What a run's `n` records met. Rows that were not scored are 0 in `features`.
 
-    `features` float64[n, len(CATALOGUE)]; `disposition` uint8[n], a `Disposition`; `flags` uint16[n], bits of `Flag`; `reason`
+    `features` float64[n, len(ACCOUNT_FEATURES)]; `disposition` uint8[n], a `Disposition`; `flags` uint16[n], bits of `Flag`; `reason`
     uint8[n], a `Reason`, not 0 exactly where the disposition is REJECTED. `horizons_ms` int64[n]: for a record that pushed the oldest key out of its
     account's ring, the age of that key behind the account's newest event, else -1. `watermark_ms`: after the run.
     """
@@ -104,7 +104,7 @@ def fold(
     """
     n = len(columns)
     assert bool(((slots < 0) == (reason != 0)).all()), "a record has a slot exactly when it was admitted"
-    features, disposition = np.zeros((n, len(CATALOGUE))), np.full(n, _REJECTED, np.uint8)
+    features, disposition = np.zeros((n, len(ACCOUNT_FEATURES))), np.full(n, _REJECTED, np.uint8)
     flags, reasons, horizons = np.zeros(n, np.uint16), reason.copy(), np.full(n, -1, np.int64)
     stopped, watermark = _kernel()(
         records, records.view(np.int64).reshape(-1, ACCOUNT.itemsize // 8), FRESH, slots, offsets, columns.longs, columns.hashes, base_amount, country, key_hash, digest,

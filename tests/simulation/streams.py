@@ -90,7 +90,8 @@ def deciding() -> Context:
     with_schema = Records.of([Record(0, b"", b"\0\0\0\0\1" + b"0")])
     context = DecidingContext(settings(), ManualClock(END_MS)).for_records(with_schema)
     assert context.model is not None
-    context = replace(context, idle_ttl_ms=IDLE_TTL_MS, model=replace(context.model, forest=_few(context.model.forest)))
+    few = replace(context.model.parts[0], method=_few(context.model.forest))
+    context = replace(context, idle_ttl_ms=IDLE_TTL_MS, model=replace(context.model, parts=(few,)))
     assert context.model is not None
     sample = [Record(at, key, value) for at, (key, value) in enumerate(_messages(STREAMS))]
     trial = decide_run(Run("t", 0, -1, Records.of(sample)), accounts.Accounts(), _genesis(0, context), context, END_MS)

@@ -23,16 +23,20 @@ from monitor.effects.block import read_block
 from monitor.effects.changelog import changelog_tail
 from monitor.errors import StateAheadError
 from monitor.features.catalogue import INDEX
-from monitor.pipeline import NO_MODEL, WARM_UP, decide_run
+from monitor.pipeline import WARM_UP, decide_run
+from monitor.risk.book import Book, Entities, Snapshot
+from monitor.risk.figures import FIGURES, FRAUDS_3D, PAYMENTS_3D
 from monitor.scoring.forest import Forest
-from monitor.scoring.model import Model, feature_set_of
+from monitor.scoring.model import Model, Part, feature_set_of, features_of
+from monitor.scoring.risk_rule import RiskRule
+from monitor.scoring.scale import scale_of
 from monitor.settings import load_settings
 from monitor.simulate.messages import corrupter, schema_text, transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.stages import Stage
 from monitor.state.accounts import Accounts
-from monitor.state.dispositions import Disposition
+from monitor.state.dispositions import Disposition, Lacking
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
 from monitor.wire.records import Record, Records, Run, Spans
@@ -78,7 +82,8 @@ def context(records, unscored):
     forest = Forest.from_sklearn(fitted)
     review, block = np.quantile(forest.score(chosen.astype(np.float32)), [0.97, 0.995])
     quartiles = np.quantile(chosen, [0.25, 0.75], axis=0)
-    model = Model("small", FEATURES, forest, float(review), float(block), feature_set_of("small", FEATURES), quartiles)
+    part = Part("forest", forest, FEATURES, quartiles)
+    model = Model("small", (part,), float(review), float(block), feature_set_of("small", FEATURES))
     return replace(unscored, model=model)
 
 
@@ -292,11 +297,66 @@ def test_an_outcome_is_what_the_thresholds_make_of_the_score(context, whole):
 def test_without_a_model_everything_is_approved_and_says_so(records, unscored, whole):
     blind = Pass(records, unscored, [300])
     assert set(blind.decisions["outcome"]) == {APPROVE}
-    assert set(blind.decisions["degraded"]) == {NO_MODEL}
+    assert set(blind.decisions["degraded"]) == {Lacking.MODEL}
     assert np.isnan(blind.decisions["score"]).all()
     assert blind.alerts == []
     assert set(whole.decisions["degraded"]) == {0}
     assert blind.state == whole.state, "the state does not depend on the model"
+
+
+@pytest.fixture(scope="module")
+def risky(context):
+    """The same forest with the risk rule beside it, and a book in force from the middle of the stream on, in which one merchant has taken only fraud."""
+    merchant = next(merchant_ids(SPEC))
+    figures = np.zeros((1, len(FIGURES)), np.int64)
+    figures[0, [PAYMENTS_3D, FRAUDS_3D]] = 50
+    nobody = Entities.of(Spans.of([]), np.zeros((0, len(FIGURES)), np.int64))
+    taken = Entities.of(Spans.of([merchant]), figures)
+    middle = SPEC.start_ms + SPEC_SPAN_MS // 2
+    snapshot = Snapshot("r-1", middle, SPEC.end_ms, 0, (taken, nobody, nobody))
+    beside = Part("risk", RiskRule(1), ("merchant_risk_3d",), np.zeros((2, 1)), scale_of({0.0: 0.0, 1.0: 1.0}))
+    parts = (*context.model.parts, beside)
+    model = replace(context.model, parts=parts, feature_set=feature_set_of("small", features_of(parts)))
+    return replace(context, model=model, risk=Book.of([snapshot])), merchant, middle
+
+
+def test_risk_raises_the_score_of_what_touches_it_and_is_lacking_before_any_snapshot(records, risky, whole):
+    context, _, middle = risky
+    made = Pass(records, context, [300])
+    times = np.concatenate([decided.event_times_ms for _, decided in made.runs])
+    scored = made.decisions["disposition"] == Disposition.SCORED
+    early = scored & (times < middle)
+    assert set(made.decisions["degraded"][early]) == {Lacking.RISK}
+    assert set(made.decisions["degraded"][~early]) == {0}
+    assert sum(decided.partial for _, decided in made.runs) == early.sum()
+    raised = np.flatnonzero(made.decisions["score"] != whole.decisions["score"])
+    raised = raised[~np.isnan(made.decisions["score"][raised])]
+    assert raised.size > 5
+    assert (made.decisions["score"][raised] == np.float32(50 / 53)).all()
+    assert (times[raised] >= middle).all()
+    told = [alert for alert in made.alerts if alert["source_offset"] in set(raised.tolist())]
+    assert len(told) == raised.size
+    assert {alert["reasons"][0] for alert in told} == {"94 % of what this merchant took lately was fraud"}
+    assert {alert["attributions"][0]["feature"] for alert in told} == {"merchant_risk_3d"}
+    assert {tuple(alert["degraded"]) for alert in made.alerts} == {(), ("risk",)}
+    assert made.state == whole.state, "the state does not depend on risk"
+
+
+def test_without_a_snapshot_the_forest_decides_alone(records, risky, whole):
+    bare = Pass(records, replace(risky[0], risk=Book()), [400])
+    assert bare.decisions["score"].tobytes() == whole.decisions["score"].tobytes()
+    assert bare.decisions["outcome"].tobytes() == whole.decisions["outcome"].tobytes()
+
+
+def merchant_ids(spec):
+    """Those that scored debits of the second half name, the most frequent first."""
+    counted = Counter(
+        merchant
+        for batch in generate(spec)
+        for merchant, time in zip(batch.merchant_id.tolist(), batch.event_time.tolist(), strict=True)
+        if merchant and time > spec.start_ms + 3 * SPEC_SPAN_MS // 4
+    )
+    return (merchant for merchant, _ in counted.most_common())
 
 
 def test_warm_up_withholds_the_alert_and_keeps_the_outcome(records, context, whole):

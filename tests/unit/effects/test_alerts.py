@@ -16,6 +16,7 @@ from monitor.effects.alert_ids import alert_id
 from monitor.effects.alerts import Alerts, Issuer, RuleHit, alert_messages, alert_schema, rfc3339
 from monitor.effects.attributions import attributions
 from monitor.features.catalogue import CATALOGUE
+from monitor.state.dispositions import Lacking
 from monitor.wire.columns import (
     ACCOUNT_ID,
     AMOUNT_MINOR,
@@ -38,7 +39,6 @@ ISSUER = Issuer(
     detected_at=1_790_000_000_250,
     model_version="m-1",
     feature_set="lean@0123456789ab",
-    degraded=("model",),
     source_topic="transactions",
     source_topic_id="Zk3",
     source_partition=2,
@@ -58,6 +58,7 @@ class Told(NamedTuple):
     outcome: int = 1
     score: float = 0.71
     threshold: float = 0.66
+    degraded: int = 2
     reasons: tuple[str, ...] = ("amount 3,200.00 is far above",)
     rule_hits: tuple[RuleHit, ...] = (RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),)
     numbers: tuple[tuple[float, float, float], ...] = ((3.2, 1.0, 0.5), (7.5, 0.0, 2.25), (1.0, 0.0, -1.0))
@@ -104,6 +105,7 @@ def messages_of(told, issuer=ISSUER, features=FEATURES):
         outcomes=np.array([each.outcome for each in told], np.uint8),
         scores=np.array([each.score for each in told], np.float64),
         thresholds=np.array([each.threshold for each in told], np.float64),
+        degraded=np.array([each.degraded for each in told], np.uint8),
         reasons=[reason for each in told for reason in each.reasons],
         reason_counts=np.array([len(each.reasons) for each in told], np.int64),
         rule_hits=[each.rule_hits for each in told],
@@ -133,7 +135,7 @@ def record_of(told, issuer=ISSUER, features=FEATURES):
             {"feature": f.name, "value": v, "unit": f.unit, "baseline": b if f.baseline else None, "contribution": c}
             for f, (v, b, c) in items
         ],
-        "degraded": list(issuer.degraded),
+        "degraded": [bit.name.lower() for bit in Lacking if told.degraded & bit],
         "amount_minor": told.amount_minor,
         "currency": told.currency,
         "channel": CHANNELS[told.channel],
@@ -159,6 +161,7 @@ ANY_ALERT = st.builds(  # what is not named is of its type
     outcome=st.integers(0, len(OUTCOMES) - 1),
     score=st.floats(),
     threshold=st.floats(),
+    degraded=st.integers(0, 3),
     reasons=st.lists(st.text(), max_size=4).map(tuple),
     rule_hits=st.lists(st.builds(RuleHit), max_size=2).map(tuple),
     numbers=st.tuples(*[st.tuples(*[st.floats()] * 3)] * len(FEATURES)),
@@ -168,7 +171,6 @@ ANY_ISSUER = st.builds(
     Issuer,
     schema_id=st.integers(0, 2**31 - 1),
     detected_at=st.integers(-(2**40), 2**40),
-    degraded=st.lists(st.text(), max_size=2).map(tuple),
     source_partition=st.integers(0, 2**31 - 1),
 )
 

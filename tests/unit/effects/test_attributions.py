@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.effects.alerts import alert_schema
-from monitor.effects.attributions import attributions
+from monitor.effects.attributions import MOST, attributions
 from monitor.features.catalogue import CATALOGUE
 
 SCHEMA = next(field for field in alert_schema()["fields"] if field["name"] == "attributions")["type"]["items"]
@@ -38,3 +38,10 @@ def test_an_item_with_its_numbers_filled_in_has_the_bytes_of_fastavro(features, 
 def test_a_feature_without_a_usual_value_has_no_place_for_one():
     made = attributions(CATALOGUE, *[np.zeros((0, len(CATALOGUE)))] * 3, np.zeros((0, len(CATALOGUE)), np.int64))
     assert (made.numbers[:, 1] == -1).tolist() == [feature.baseline is None for feature in CATALOGUE]
+
+
+def test_only_the_strongest_are_listed():
+    features = tuple(CATALOGUE[: MOST + 5])
+    order = np.random.default_rng(1).permuted(np.tile(np.arange(len(features)), (3, 1)), axis=1)
+    made = attributions(features, *[np.zeros((3, len(features)))] * 3, order)
+    assert made.order.tolist() == order[:, :MOST].tolist()

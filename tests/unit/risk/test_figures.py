@@ -2,10 +2,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.features.catalogue import RISK_NAMES
 from monitor.risk.figures import (
-    FEATURES,
     FIGURES,
+    LATEST_MS,
     LONG_MS,
+    NEVER_AGE,
     NOTHING_KNOWN,
     SHORT_MS,
     SHRINK,
@@ -48,6 +50,7 @@ def by_hand(data, delay_ms, low):
         frauds = [row for row in counted if row[2]]
         if not frauds:
             continue
+        latest = [row for row in counted if row[0] >= NOW - delay_ms - LATEST_MS]
         short = [row for row in counted if row[0] >= NOW - delay_ms - SHORT_MS]
         streak = 0
         for row in reversed(counted):
@@ -55,6 +58,8 @@ def by_hand(data, delay_ms, low):
                 break
             streak += 1
         found[who] = [
+            len(latest),
+            sum(row[2] for row in latest),
             len(short),
             sum(row[2] for row in short),
             len(counted),
@@ -101,9 +106,17 @@ def test_nothing_that_becomes_known_or_happens_later_changes_what_was_known(paym
 
 
 def test_features_are_shrunk_shares_and_ages_in_days():
-    figures = np.array([[7, 3, 17, 4, 2, NOW - 20 * DAY_MS, NOW - 9 * DAY_MS, 1]])
+    figures = np.array([[2, 1, 7, 3, 17, 4, 2, NOW - 20 * DAY_MS, NOW - 9 * DAY_MS, 1]])
     made = features_of(figures, np.array([NOW]))
-    assert made.shape == (1, len(FEATURES))
+    assert made.shape == (1, len(RISK_NAMES))
     assert figures.shape == (1, len(FIGURES))
-    assert made[0].tolist() == [3 / (7 + SHRINK), 4 / (17 + SHRINK), 2 / (17 + SHRINK), 20.0, 9.0, 1.0]
-    assert NOTHING_KNOWN.tolist() == [0.0, 0.0, 0.0, -1.0, -1.0, 0.0]
+    assert made[0].tolist() == [
+        1 / (2 + SHRINK),
+        3 / (7 + SHRINK),
+        4 / (17 + SHRINK),
+        2 / (17 + SHRINK),
+        20.0,
+        9.0,
+        1.0,
+    ]
+    assert NOTHING_KNOWN.tolist() == [0.0, 0.0, 0.0, 0.0, NEVER_AGE, NEVER_AGE, 0.0]

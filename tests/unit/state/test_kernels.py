@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import monitor
 from monitor.errors import StateAheadError
-from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.features.catalogue import ACCOUNT_FEATURES, INDEX
 from monitor.guard.reasons import Reason
 from monitor.state import kernels
 from monitor.state.dispositions import Disposition, Flag
@@ -85,6 +85,9 @@ def events_of(moves, event):
     return made
 
 
+EVERY_FEATURE = [feature.name for feature in ACCOUNT_FEATURES]
+
+
 def assert_as_the_model_says(folded, events, model):
     for i, e in enumerate(events):
         seen = model.meet(e)
@@ -95,7 +98,7 @@ def assert_as_the_model_says(folded, events, model):
         if seen.features is None:
             assert not folded.features[i].any()
             continue
-        row = dict(zip(INDEX, folded.features[i].tolist(), strict=True))
+        row = dict(zip(EVERY_FEATURE, folded.features[i].tolist(), strict=True))
         assert row == seen.features, (i, e, {k: (row[k], seen.features[k]) for k in row if row[k] != seen.features[k]})
 
 
@@ -218,7 +221,7 @@ def test_the_first_event_has_no_past(driver, event):
     folded = driver.one(event(merchant=5 << 32, device=6 << 32, country=7))
     row = folded.features[0]
     assert Flag(int(folded.flags[0])) == Flag.FIRST
-    assert {f.name: v for f, v in zip(CATALOGUE, row, strict=True) if v} == {
+    assert {f.name: v for f, v in zip(ACCOUNT_FEATURES, row, strict=True) if v} == {
         "amount": 1000,
         "amount_share_24h": 1,
         "pace_ratio": 1,
@@ -433,7 +436,7 @@ def test_every_feature_of_the_catalogue_is_written(event, make_driver):
         for i in range(400)
     ]
     written = (make_driver().fold(events).features != 0).any(axis=0)
-    assert [f.name for f, w in zip(CATALOGUE, written, strict=True) if not w] == []
+    assert [f.name for f, w in zip(ACCOUNT_FEATURES, written, strict=True) if not w] == []
 
 
 def test_every_file_that_is_compiled_into_the_kernel_stands_in_its_cache_key():
