@@ -19,16 +19,20 @@ from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
 from monitor.host import Partitions
-from monitor.observe.health import Degraded, Health, Limits
+from monitor.lookout import keep_looking, note_artifacts
+from monitor.observe.health import Health, Limits
 from monitor.observe.http import HttpServer
-from monitor.observe.metrics import Metrics, PartitionValues
+from monitor.observe.metrics import Metrics
+from monitor.observe.partition_values import PartitionValues
 from monitor.partition import Surroundings
-from monitor.scoring.model import Model
+from monitor.served_vectors import ServedVectors
 from monitor.settings import Settings
+from monitor.sideline import Sideline, Watcher
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
 from monitor.wire.assignor import Assignor
 from monitor.wire.attempts import Attempts
+from monitor.wire.best_effort import BestEffortWriter
 from monitor.wire.kafka_config import (
     admin_config,
     client_config,
@@ -50,6 +54,9 @@ LAG_INTERVAL_S = 2.0
 SOURCE_CHECK_S = 10.0
 """How often it is asked whether the source topic is still the same one: the client would read on in another without a word."""
 
+OPTIONAL_TOPICS = ("labels", "shadow", "vectors")
+"""Roles of topics that decisions can be made without."""
+
 NEVER_S = 10 * 86_400.0
 """Seconds; as long as Kafka's protocol can say, about."""
 
@@ -65,6 +72,7 @@ class MonitorApp(faust.App):
 
     host: Partitions
     pages: HttpServer
+    sideline: Sideline
 
     async def on_start(self) -> None:
         """Serve the pages before anything is recovered: /ready says that it is not."""
@@ -75,6 +83,7 @@ class MonitorApp(faust.App):
     async def on_stop(self) -> None:
         """Let the runs in flight commit first, and stop serving last."""
         await self.host.stop()
+        self.sideline.stop()
         await super().on_stop()
         await self.pages.stop()
 
@@ -92,7 +101,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
     metrics.set_breaker("schema_registry", is_open=False)
     deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
-    _note_model(deciding.model, health, metrics)
+    note_artifacts(deciding.artifacts, health, metrics, clock)
     warm_up(deciding.context)
     around = Surroundings(
         takeover=takeover_of(settings, deciding, clock, reach),
@@ -107,6 +116,9 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         recovery_timeout_s=settings.recovery_timeout_s,
         reach=reach,
         partitions=source.partitions,
+        sideline=Sideline(
+            _watchers(settings, deciding), BestEffortWriter(producer_config(settings)).write, metrics.model
+        ),
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(
@@ -115,8 +127,10 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     )  # fmt: skip
     table.data.fatal = around.fatal
     app.host = Partitions(settings, around, lambda: table.data, source.topic_id or "")
+    app.sideline = around.sideline
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
+    keep_looking(app, settings, deciding, around)
     health.note_started()
     return app
 
@@ -127,13 +141,10 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _note_model(model: Model | None, health: Health, metrics: Metrics) -> None:
-    if model is None:
-        health.note_degraded(Degraded.MODEL, True)
-        metrics.set_degraded(Degraded.MODEL, True)
-    else:
-        health.note_model(model.version)
-        metrics.set_model(model.version, model.feature_set)
+def _watchers(settings: Settings, deciding: DecidingContext) -> tuple[Watcher, ...]:
+    """Who looks at runs from the sideline."""
+    vectors = ServedVectors(settings.topic_vectors, deciding.vectors_schema_id, settings.vectors_sample)
+    return deciding.candidate, vectors
 
 
 def takeover_of(settings: Settings, deciding: DecidingContext, clock: Clock, reach: Reach = pass_by) -> Takeover:
@@ -203,7 +214,9 @@ def _listen(app: MonitorApp, topic: str, metrics: Metrics) -> None:
 
 def _check_topics(settings: Settings) -> dict[str, TopicFacts]:
     facts = inspect(AdminClient(admin_config(settings)), [topic.name for topic in plan(settings)])
-    missing = [topic.name for topic in plan(settings) if topic.role != "labels" and not facts[topic.name].exists]
+    missing = [
+        topic.name for topic in plan(settings) if topic.role not in OPTIONAL_TOPICS and not facts[topic.name].exists
+    ]
     if missing:
         raise TopicError(
             f"topics {', '.join(missing)}: do not exist at {settings.brokers}; `monitor topics create` makes them"

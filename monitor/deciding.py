@@ -1,7 +1,9 @@
-"""What runs are decided with: model, exchange table, schemas, limits. Read once at start; schemas are added as they appear."""
+"""What runs are decided with: model, risk, exchange table, schemas, limits. Read at start; schemas are added as they appear, and the
+model and the book of risk replaced when there are newer ones: whole, between two runs.
+"""
 
 import asyncio
-import logging
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from types import MappingProxyType
@@ -9,12 +11,13 @@ from types import MappingProxyType
 import numpy as np
 
 from monitor import __version__
+from monitor.artifacts import Artifacts, Shelf
+from monitor.candidate import Candidate
 from monitor.clock import Clock
-from monitor.errors import ArtifactError
+from monitor.effects.names import Names
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
-from monitor.pipeline import Context, Names
-from monitor.scoring.artifact import load_model
+from monitor.pipeline import Context
 from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.state import layout
@@ -26,8 +29,6 @@ from monitor.wire.schema_cache import ReaderCache
 from monitor.wire.schema_registry import OnBreaker
 from monitor.wire.schema_source import SchemaSource, open_source
 
-log = logging.getLogger(__name__)
-
 
 class DecidingContext:
     """Builds the `Context` of each run. Raises as `load_exchange` and the schema source do; a refused model is degradation."""
@@ -35,19 +36,21 @@ class DecidingContext:
     def __init__(self, settings: Settings, clock: Clock, on_breaker: OnBreaker | None = None) -> None:
         source = open_source(settings, on_breaker)
         self._cache = ReaderCache(source, clock)
-        self.model = _load_model(settings)
+        self._shelf = Shelf(settings)
+        self._shelf.look()
         self.alert_schema_id = _our_schema(source, settings, settings.topic_alerts, "alert.avsc")
         self.audit_schema_id = _our_schema(source, settings, settings.topic_audit, "audit-block.avsc")
+        shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, "shadow-block.avsc")
+        self.candidate = Candidate(settings.topic_shadow, shadow_schema_id)
+        self.candidate.model = self._shelf.held.candidate
+        self.vectors_schema_id = _our_schema(source, settings, settings.topic_vectors, "vectors-block.avsc")
         exchange = load_exchange(settings.exchange_rates)
-        self.versions = MappingProxyType(
-            {
-                "monitor": __version__,
-                "layout": str(layout.VERSION),
-                "exchange": f"{exchange.version}@{exchange.digest}",
-                "model": "" if self.model is None else self.model.version,
-                "feature_set": "" if self.model is None else self.model.feature_set,
-            }
-        )
+        self._fixed = {
+            "monitor": __version__,
+            "layout": str(layout.VERSION),
+            "exchange": f"{exchange.version}@{exchange.digest}",
+        }
+        held = self._shelf.held
         self.context = Context(
             names=Names(
                 app_id=settings.app_id,
@@ -62,12 +65,47 @@ class DecidingContext:
             exchange=exchange,
             limits=Limits(settings.max_amount_minor, settings.future_skew_s * 1000),
             idle_ttl_ms=settings.idle_ttl_days * DAY_MS,
-            model=self.model,
+            model=held.model,
+            risk=held.risk,
             alert_schema_id=self.alert_schema_id,
             audit_schema_id=self.audit_schema_id,
             dlq_max_bytes=settings.dlq_max_bytes,
-            versions=self.versions,
+            versions=self._versions(held),
         )
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The model and the book of risk of the next run."""
+        return self._shelf.held
+
+    @property
+    def model(self) -> Model | None:
+        """The model of the next run."""
+        return self.context.model
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What the next run's block says it was decided with."""
+        return self.context.versions
+
+    def look(self) -> bool:
+        """Take newer artifacts, if there are any, for the next run; whether anything changed. Blocks while they are read."""
+        if not self._shelf.look():
+            return False
+        held = self._shelf.held
+        self.candidate.model = held.candidate
+        # one assignment: a run that begins meanwhile takes the old context or the new one, whole
+        self.context = replace(self.context, model=held.model, risk=held.risk, versions=self._versions(held))
+        return True
+
+    def _versions(self, held: Artifacts) -> Mapping[str, str]:
+        model = held.model
+        chosen = {
+            "model": "" if model is None else model.version,
+            "feature_set": "" if model is None else model.feature_set,
+            "risk": held.risk.version,
+        }
+        return MappingProxyType(self._fixed | chosen)
 
     def for_records(self, records: Records) -> Context:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""
@@ -84,14 +122,6 @@ class DecidingContext:
 def _schema_ids(records: Records) -> set[int]:
     """The ids in the headers of the records' values; what has no header is the decoder's affair."""
     return set(np.unique(schema_ids(records.values)).tolist()) - {NO_ID}
-
-
-def _load_model(settings: Settings) -> Model | None:
-    try:
-        return load_model(settings.models_dir)
-    except ArtifactError as error:
-        log.exception("no model: deciding without scores", extra={"error": str(error)})
-        return None
 
 
 def _our_schema(source: SchemaSource, settings: Settings, topic: str, file: str) -> int:

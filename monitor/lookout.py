@@ -1,0 +1,63 @@
+"""Looking after what may be replaced while the worker runs, and after how well it still fits; the pages tell what was found."""
+
+import asyncio
+import logging
+
+import faust
+import numpy as np
+
+from monitor.artifacts import Artifacts
+from monitor.clock import Clock
+from monitor.deciding import DecidingContext
+from monitor.observe.health import Degraded, Health
+from monitor.observe.metrics import Metrics
+from monitor.partition import Surroundings
+from monitor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DRIFT_INTERVAL_S = 10.0
+"""How often the drift is worked out."""
+
+
+def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, around: Surroundings) -> None:
+    """The timers that take newer models, candidates and snapshots of risk, and tell how far the world has moved from the model."""
+
+    def follow() -> None:
+        model = deciding.model
+        if model is not None:
+            around.drift.follow(model.version, model.seal, model.manifest.get("drift"), model.columns)
+
+    follow()
+
+    @app.timer(DRIFT_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def measure_drift() -> None:
+        around.metrics.model.set_drift(around.drift.indexes())
+
+    @app.timer(settings.artifacts_check_s)  # type: ignore[untyped-decorator]
+    async def look() -> None:
+        if await asyncio.get_running_loop().run_in_executor(around.executor, deciding.look):
+            model = deciding.model
+            candidate = deciding.artifacts.candidate
+            taken = {"model": model.version if model else "", "candidate": candidate.version if candidate else ""}
+            log.info("artifacts taken", extra={**taken, "risk": deciding.versions["risk"]})
+            follow()
+        note_artifacts(deciding.artifacts, around.health, around.metrics, around.clock)
+
+
+def note_artifacts(held: Artifacts, health: Health, metrics: Metrics, clock: Clock) -> None:
+    """Tell the pages what is being served, what is missing of it, and what was refused."""
+    model, snapshots = held.model, held.risk.snapshots
+    now = np.array([clock.now_ms()])
+    lacking = {
+        Degraded.MODEL: model is None,
+        Degraded.RISK: model is not None and bool(model.risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
+    }
+    for state, on in lacking.items():
+        health.note_degraded(state, on)
+        metrics.set_degraded(state, on)
+    if model is not None:
+        health.note_model(model.version)
+        metrics.model.set_version(model.version, model.feature_set)
+    health.note_refused(held.refused)
+    metrics.model.set_artifacts(snapshots[-1].effective_ms if snapshots else 0, len(held.refused))

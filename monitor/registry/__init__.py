@@ -1,0 +1,1 @@
+"""Which model is served, who said so, and why: approvals, evaluations, history."""

@@ -1,0 +1,147 @@
+"""What a worker takes from disk, and when."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from monitor.artifacts import Shelf, policy_of
+from monitor.clock import ManualClock
+from monitor.deciding import DecidingContext
+from monitor.errors import SettingsError
+from monitor.keys import make_key
+from monitor.registry.approvals import MODEL, RISK, Approval, approve
+from monitor.resources import shipped
+from monitor.risk.book import Entities, Snapshot
+from monitor.risk.figures import FIGURES
+from monitor.risk.snapshots import save_snapshot
+from monitor.scoring.artifact import load_model, save_model, seal_of, set_current
+from monitor.sealed import open_sealed
+from monitor.settings import load_settings
+from monitor.wire.records import Spans
+
+NOBODY = Entities.of(Spans.of([]), np.zeros((0, len(FIGURES)), np.int64))
+
+
+@pytest.fixture
+def models(tmp_path):
+    """The shipped model under its own name, current, and beside it the same as `second`."""
+    directory = tmp_path / "models"
+    shutil.copytree(shipped("models"), directory)
+    model = load_model(directory)
+    save_model(directory, replace(model, version="second"), np.zeros((1, len(model.features)), np.float32), {}, "")
+    return directory
+
+
+@pytest.fixture
+def settings(models, tmp_path):
+    return lambda **values: load_settings(
+        environ={}, overrides={"models_dir": models, "risk_dir": tmp_path / "risk", **values}
+    )
+
+
+def snapshot(version, effective_ms):
+    return Snapshot(version, effective_ms, effective_ms + 10, 0, (NOBODY,) * 3)
+
+
+def test_what_has_not_changed_is_not_read_again(settings):
+    shelf = Shelf(settings())
+    assert shelf.look()
+    held = shelf.held
+    assert not shelf.look()
+    assert shelf.held is held
+
+
+def test_another_current_is_taken_and_so_is_a_snapshot(settings, models, tmp_path):
+    shelf = Shelf(settings())
+    shelf.look()
+    set_current(models, "second")
+    assert shelf.look()
+    assert shelf.held.model.version == "second"
+    save_snapshot(tmp_path / "risk", snapshot("2026-11-22", 5), {})
+    assert shelf.look()
+    assert shelf.held.risk.version == "2026-11-22"
+    assert shelf.held.refused == ()
+
+
+def test_a_model_that_is_refused_leaves_the_one_before_serving(settings, models):
+    shelf = Shelf(settings())
+    shelf.look()
+    before = shelf.held.model
+    (models / "second/forest.npz").write_bytes(b"damaged")
+    (models / "current").write_text("second\n")
+    assert shelf.look()
+    assert shelf.held.model is before
+    assert "forest.npz: SHA-256" in shelf.held.refused[0]
+    (models / "current").write_text(f"{before.version}\n")
+    assert shelf.look()
+    assert shelf.held.refused == ()
+
+
+def test_a_snapshot_that_is_refused_leaves_the_book_before(settings, tmp_path):
+    shelf = Shelf(settings())
+    save_snapshot(tmp_path / "risk", snapshot("a", 5), {})
+    shelf.look()
+    (save_snapshot(tmp_path / "risk", snapshot("b", 9), {}) / "figures.npz").write_bytes(b"damaged")
+    shelf.look()
+    assert shelf.held.risk.version == "a"
+    assert shelf.held.model is not None
+    assert "figures.npz: SHA-256" in shelf.held.refused[0]
+
+
+def test_where_signers_are_named_only_what_they_approved_is_served(settings, models, tmp_path):
+    keys = {}
+    for name in ("ann", "ben"):
+        make_key(tmp_path / name, None)
+        keys[name] = load_pem_private_key((tmp_path / name).read_bytes(), None)
+    signers = ",".join(str(tmp_path / f"{name}.pub") for name in keys)
+    shelf = Shelf(settings(model_signers=signers, model_approvals=2))
+    set_current(models, "second")
+    shelf.look()
+    assert shelf.held.model is None
+    assert "0 valid approvals of the 2 needed" in shelf.held.refused[0]
+    for name, key in keys.items():
+        assert shelf.held.model is None
+        approve(models, Approval("second", seal_of(models, "second"), "", name, "", 0), key)
+        assert shelf.look(), "a new approval is noticed"
+    assert shelf.held.model.version == "second"
+
+
+def test_where_risk_signers_are_named_only_what_they_signed_is_used(settings, tmp_path):
+    make_key(tmp_path / "rita", None)
+    shelf = Shelf(settings(risk_signers=str(tmp_path / "rita.pub")))
+    directory = save_snapshot(tmp_path / "risk", snapshot("2026-11-22", 5), {})
+    shelf.look()
+    assert shelf.held.risk.version == ""
+    assert "0 valid approvals of the 1 needed; have it approved: monitor risk sign" in shelf.held.refused[0]
+    key = load_pem_private_key((tmp_path / "rita").read_bytes(), None)
+    seal = open_sealed(directory).seal
+    approve(tmp_path / "risk", Approval("2026-11-22", seal, "", "Rita", "", 0, MODEL), key)
+    shelf.look()
+    assert shelf.held.risk.version == "", "an approval of a model is none of a snapshot"
+    approve(tmp_path / "risk", Approval("2026-11-22", seal, "", "Rita", "", 0, RISK), key)
+    assert shelf.look()
+    assert shelf.held.risk.version == "2026-11-22"
+    assert shelf.held.refused == ()
+
+
+def test_more_approvals_than_signers_is_an_error_of_settings(settings, tmp_path):
+    make_key(tmp_path / "ann", None)
+    with pytest.raises(SettingsError, match="model_approvals 2"):
+        policy_of(settings(model_signers=str(tmp_path / "ann.pub"), model_approvals=2))
+
+
+def test_the_next_run_is_decided_with_what_was_taken_and_its_block_names_it(settings, models, tmp_path):
+    deciding = DecidingContext(settings(), ManualClock())
+    before = deciding.context
+    save_snapshot(tmp_path / "risk", snapshot("2026-11-22", 5), {})
+    set_current(models, "second")
+    assert deciding.look()
+    assert (deciding.versions["model"], deciding.versions["risk"]) == ("second", "2026-11-22")
+    assert deciding.context.model is deciding.artifacts.model
+    assert deciding.context.risk.version == "2026-11-22"
+    assert before.model.version != "second", "a run that has begun keeps what it began with"
+    assert before.versions["risk"] == ""
+    assert not deciding.look()
