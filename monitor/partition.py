@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,16 @@ from monitor.cutting import MAX_RUN_BYTES, Cutting, quarantine_command
 from monitor.effects.audit import Position
 from monitor.errors import FencedError, GapError
 from monitor.failpoints import Reach, pass_by
+from monitor.observe.drift import DriftWatch
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.observe.run_figures import RunFigures
+from monitor.sideline import Sideline, Watched
 from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Flag
 from monitor.takeover import Takeover
+from monitor.wire.columns import CHANNEL
 from monitor.wire.murmur2 import misplaced
 from monitor.wire.records import Records, Run
 
@@ -56,6 +59,8 @@ class Surroundings:
     recovery_timeout_s: float = 600.0
     reach: Reach = pass_by
     partitions: int = 1
+    drift: DriftWatch = field(default_factory=DriftWatch)
+    sideline: Sideline = field(default_factory=Sideline)
 
 
 _FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
@@ -230,7 +235,20 @@ class Partition:
         watch.lap(Stage.COMMIT)
         around.reach("run_committed")
         self.position = decided.position
+        self._tell(Watched(run, self.position.topic_id, decided, context), watch, now_ms)
+
+    def _tell(self, watched: Watched, watch: Stopwatch, now_ms: int) -> None:
+        """A run was committed: the pages hear of it, and who looks on."""
+        around, decided, context, records = self._around, watched.decided, watched.context, watched.run.records
+        around.sideline.offer(watched)
         around.health.note_commit(self.number)
+        around.drift.record(
+            context.versions.get("model", ""),
+            decided.features,
+            decided.scores,
+            decided.columns.longs[CHANNEL],
+            records.offsets,
+        )
         around.metrics.record_run(
             RunFigures(
                 partition=self.number,
@@ -252,6 +270,7 @@ class Partition:
                 horizons_ms=decided.horizons_ms,
                 swept=decided.swept,
                 misplaced=self._misplaced(records, decided.flags),
+                partial=decided.partial,
             )
         )
 

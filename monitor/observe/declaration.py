@@ -33,9 +33,9 @@ class Declaration:
             counter.labels(value)
         return counter
 
-    def gauge(self, name: str, meaning: str, label: str) -> Gauge:
-        """A gauge for each value of one label."""
-        return Gauge(name, meaning, self._define(name, "gauge", meaning, label), registry=self._registry)
+    def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        """A gauge, or one for each value of the labels."""
+        return Gauge(name, meaning, self._define(name, "gauge", meaning, *labels), registry=self._registry)
 
     def histogram(
         self,

@@ -21,6 +21,7 @@ class Degraded(StrEnum):
     """A part of the worker it can go on without, for a while."""
 
     MODEL = "model"  # missing, or it failed its self-check: rules only
+    RISK = "risk"  # no snapshot of risk is in force now: what stands beside the forest and needs one is silent
     SCHEMAS = "schemas"  # the schema source does not answer: known schemas go on
     RAIL = "rail"  # a payment rail is walled off: its transactions get a policy outcome
 
@@ -53,6 +54,7 @@ class Health:
         self._recovered: set[int] = set()
         self._runs: dict[int, float] = {}
         self._model: str | None = None
+        self._refused: tuple[str, ...] = ()
         self._fatal: str | None = None
         self._degraded: set[Degraded] = set()
 
@@ -97,6 +99,10 @@ class Health:
         """A model passed its self-check and is being served."""
         self._model = version
         self._degraded.discard(Degraded.MODEL)
+
+    def note_refused(self, refused: Iterable[str]) -> None:
+        """Artifacts that lie there and were not taken, and why; what was served before goes on."""
+        self._refused = tuple(refused)
 
     def note_degraded(self, state: Degraded, on: bool) -> None:
         """The worker goes on without a part of itself, or has it back."""
@@ -152,6 +158,7 @@ class Health:
             "recovered": sorted(self._recovered),
             "model": self._model,
             "degraded": sorted(self._degraded),
+            "refused": list(self._refused),
         }
 
     def _fatal_problem(self) -> list[str]:

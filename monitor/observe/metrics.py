@@ -9,7 +9,7 @@ about 30 us for 2,000 records. What was not committed is never counted, so that 
 """
 
 from collections.abc import Collection, Mapping
-from typing import TypedDict, Unpack, cast
+from typing import Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,10 @@ from monitor.observe import bounds
 from monitor.observe.build import build_facts
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
+from monitor.observe.model_metrics import ModelMetrics
+from monitor.observe.partition_values import PartitionValues
 from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
 from monitor.stages import Stage
-
-
-class PartitionValues(TypedDict, total=False):
-    """The gauges of a partition, by the names `Metrics.set_partition` takes."""
-
-    watermark: float
-    audited_offset: int
-    audit_height: int
-    last_commit: float
-    accounts: int
-    lag: int
-    unstable: int
-    queue: int
-    recovery: float
-    recovered_accounts: int
 
 
 class Metrics:
@@ -50,6 +37,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # `*_created` series double the counters, and nobody reads them
         declaration = Declaration(registry)
         self._transactions(declaration)
+        self._scores(declaration)
         self._time(declaration)
         self._partitions(declaration)
         self._events(declaration)
@@ -103,6 +91,13 @@ class Metrics:
         self._misplaced = counter(
             "monitor_accounts_misplaced_total",
             "New accounts, of a sample, in a partition where Java's partitioner puts no such key.",
+        )
+
+    def _scores(self, declare: Declaration) -> None:
+        """What models said."""
+        self._partial = declare.counter(
+            "monitor_transactions_partially_scored_total",
+            "Transactions that a part of the model could not judge, mostly for want of a snapshot of risk in force at their time.",
         )
         self._score = declare.histogram(
             "monitor_anomaly_score",
@@ -176,9 +171,7 @@ class Metrics:
         for state in Degraded:
             self._degraded.labels(state.value).set(0)
         self._breaker = declare.gauge("monitor_breaker_open", "1 while the breaker of an outside call is open.", "name")
-        self._model = declare.info(
-            "monitor_model_info", "The model being served; no labels while there is none.", "feature_set", "version"
-        )
+        self.model = ModelMetrics(declare)
         build = declare.info(
             "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )
@@ -208,6 +201,7 @@ class Metrics:
             (self._saturated, saturated),
             (self._swept, run.swept),
             (self._misplaced, run.misplaced),
+            (self._partial, run.partial),
         ):
             if count:
                 counter.inc(count)
@@ -279,10 +273,6 @@ class Metrics:
     def set_breaker(self, name: str, *, is_open: bool) -> None:
         """Say whether the breaker `name` is open; names are of our own outside calls."""
         self._breaker.labels(name).set(int(is_open))
-
-    def set_model(self, version: str, feature_set: str) -> None:
-        """Name the model being served; the one before leaves."""
-        self._model.info({"version": version, "feature_set": feature_set})
 
     @staticmethod
     def _count_by(counters: Mapping[int, Counter], codes: NDArray[np.uint8]) -> None:

@@ -2,23 +2,26 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
 import numpy as np
 
-from monitor.audit.topic import partitions_of, read_partition
+from monitor.audit.topic import read_partition
 from monitor.deciding import DecidingContext
 from monitor.effects.block import read_block
-from monitor.reconcile import topics
+from monitor.errors import TopicError
 from monitor.reconcile.audited import Audited, audited
 from monitor.reconcile.compare import compare_alerts, compare_decisions, compare_letters, compare_state
 from monitor.reconcile.effects import Sorter
 from monitor.reconcile.findings import Findings
 from monitor.reconcile.reference import Reference, comparable
+from monitor.reconcile.vectors import Served
+from monitor.served_vectors import Vectors, read_vectors
 from monitor.settings import Settings
 from monitor.state.forgetting import remembered
 from monitor.state.layout import DAY_MS
+from monitor.wire.committed import committed, partitions_of
 from monitor.wire.log import Log
 from monitor.wire.records import Record, Records
 
@@ -33,6 +36,7 @@ class Checker:
 
     def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
         self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
+        self._served = Served(())
         self._homes: dict[bytes, list[int]] = defaultdict(list)
 
     def partitions(self) -> list[int]:
@@ -58,12 +62,14 @@ class Checker:
         self._progress(f"{sum(each.decisions.size for each in logs.values()):,} decisions read")
         effects = Sorter(settings.topic_transactions, settings.app_id)
         for each in partitions_of(settings, settings.topic_alerts):
-            for batch in topics.read(settings, settings.topic_alerts, each):
+            for batch in committed(settings, settings.topic_alerts, each):
                 effects.add_alerts(batch)
         for each in partitions_of(settings, settings.topic_dlq):
-            for batch in topics.read(settings, settings.topic_dlq, each):
+            for batch in committed(settings, settings.topic_dlq, each):
                 effects.add_letters(batch)
-        self._progress("alerts and dead letters read")
+        if self._deciding:
+            self._served = Served(self._vectors())
+        self._progress("alerts, dead letters and vectors read")
         found = {}
         for partition in partitions:
             found[partition] = self._partition(logs[partition], effects)
@@ -74,11 +80,22 @@ class Checker:
                 found[homes[0]].note_split(account, homes)
         return found
 
+    def _vectors(self) -> Iterator[Vectors]:
+        """As served; none where there is no such topic."""
+        topic = self._settings.topic_vectors
+        try:
+            partitions = partitions_of(self._settings, topic)
+        except TopicError:
+            return
+        for each in partitions:
+            for batch in committed(self._settings, topic, each):
+                yield from (read_vectors(message.value() or b"") for message in batch)
+
     def _partition(self, log: Audited, effects: Sorter) -> Findings:
         found = Findings()
         settings, partition = self._settings, log.partition
         deciding = self._deciding if self._deciding and comparable(log, self._deciding, found) else None
-        reference = Reference(log, settings.topic_transactions, deciding, found) if deciding else None
+        reference = Reference(log, settings.topic_transactions, deciding, self._served, found) if deciding else None
         offsets, digests = self._input(log, reference)
         compare_decisions(log, offsets, found)
         written = effects.written[partition]
@@ -93,7 +110,7 @@ class Checker:
         """Offsets of all transactions, and the digests of the rejected ones; what is audited goes through the reference."""
         settings, seen = self._settings, []
         rejected, digests = log.rejected["offset"], dict[int, bytes]()
-        for batch in topics.read(settings, settings.topic_transactions, log.partition, max(log.start, 0)):
+        for batch in committed(settings, settings.topic_transactions, log.partition, max(log.start, 0)):
             # Headers are left out: they decide nothing, and those of one record in a million are no text.
             records = Records.of([Record(m.offset(), m.key(), m.value(), m.timestamp()[1]) for m in batch])
             seen.append(records.offsets)
@@ -106,7 +123,7 @@ class Checker:
 
     def _compare_state(self, log: Audited, reference: Reference, found: Findings) -> None:
         settings, state = self._settings, dict[bytes, bytes]()
-        for batch in topics.read(settings, settings.changelog_topic, log.partition):
+        for batch in committed(settings, settings.changelog_topic, log.partition):
             for message in batch:
                 if message.value() is None:
                     state.pop(message.key(), None)

@@ -11,6 +11,7 @@ DEFECTS = {
     "phantom": "decisions without a transaction",
     "out_of_order": "decisions, alerts or dead letters behind a later one",
     "decisions_differ": "decisions unlike those of the reference",
+    "vectors_differ": "served feature vectors that are not, bit for bit, the reference's",
     "state_differs": "accounts unlike the reference's",
     "alerts_lost": "alerts due and not there",
     "alerts_twice": "alerts more than once",
@@ -22,7 +23,7 @@ DEFECTS = {
 }
 """Each must be none."""
 
-FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks")  # fmt: skip
+FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks", "vectors")  # fmt: skip
 
 SHOWN = 10
 """Findings of one kind that are put in words."""

@@ -11,6 +11,7 @@ from monitor.guard.reasons import Reason
 from monitor.pipeline import Decided, decide_run
 from monitor.reconcile.audited import Audited
 from monitor.reconcile.findings import Findings
+from monitor.reconcile.vectors import Served
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.forgetting import remembered
@@ -27,14 +28,20 @@ NO_ALERTS = 1 << 62
 """Alerts from this offset on: the reference needs outcomes, and spelling alerts out costs most."""
 
 COMPARED = ("monitor", "layout", "exchange")
-"""Versions that state depends on; scores depend on the model's beside."""
+"""Versions that state depends on."""
+
+SCORED_BY = ("model", "feature_set", "risk")
+"""Versions that scores depend on beside."""
 
 
 class Reference:
     """Decides one partition, record by record as they are given, and compares decisions on the way."""
 
-    def __init__(self, audited: Audited, topic: str, deciding: DecidingContext, found: Findings) -> None:
+    def __init__(
+        self, audited: Audited, topic: str, deciding: DecidingContext, served: Served, found: Findings
+    ) -> None:
         self._audited, self._topic, self._deciding, self._found = audited, topic, deciding, found
+        self._served = served
         self._accounts = Accounts()
         self._at = np.argsort(audited.decisions["offset"], kind="stable")
         self._sorted = audited.decisions["offset"][self._at]
@@ -63,6 +70,8 @@ class Reference:
             decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
             self._position = decided.position
             self._compare(kept, decided, at)
+            risk = self._deciding.versions["risk"]
+            self._served.compare(self._audited.partition, risk, kept, decided, self._found)
 
     def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
         """Changelog values by account, without those forgotten."""
@@ -104,12 +113,12 @@ class Reference:
 
     def _same_model(self) -> bool:
         ours: Mapping[str, str] = self._deciding.versions
-        models = {(each.get("model"), each.get("feature_set")) for each in self._audited.versions}
-        same = models <= {(ours["model"], ours["feature_set"])}
+        models = {tuple(each.get(name, "") for name in SCORED_BY) for each in self._audited.versions}
+        same = models <= {tuple(ours[name] for name in SCORED_BY)}
         if not same:
             self._found.notes.append(
-                f"partition {self._audited.partition}: decided with models {sorted(str(each[0]) for each in models)}, here is "
-                f"{ours['model']}: scores and outcomes are not compared"
+                f"partition {self._audited.partition}: decided with models {sorted(map(str, models))}, here is "
+                f"{tuple(ours[name] for name in SCORED_BY)}: scores and outcomes are not compared"
             )
         return same
 

@@ -4,23 +4,42 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from monitor.errors import BrokerError
+from monitor.errors import BrokerError, TopicError
 from monitor.settings import Settings
 from monitor.wire.kafka_config import consumer_config
 
 STALL_S = 60.0
 """Silence of the broker after which reading gives up."""
 
+ANSWER_S = 30.0
+"""How long a broker may take to say which partitions there are."""
+
+_GROUP = "monitor-reading"  # never joined, never committed
+
 AT_ONCE = 2_000
 """Messages a batch."""
 
 
-def read(settings: Settings, topic: str, partition: int, start: int = OFFSET_BEGINNING) -> Iterator[list[Any]]:
+def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """The partitions of a topic. Raises `TopicError` when there is none such, `BrokerError` when Kafka does not answer."""
+    consumer = Consumer(consumer_config(settings, _GROUP))
+    try:
+        found = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+    except KafkaException as error:
+        raise BrokerError(f"topic {topic}: {error}; check the brokers setting") from None
+    finally:
+        consumer.close()
+    if found.error is not None:
+        raise TopicError(f"topic {topic}: {found.error}; see `monitor topics show`")
+    return sorted(found.partitions)
+
+
+def committed(settings: Settings, topic: str, partition: int, start: int = OFFSET_BEGINNING) -> Iterator[list[Any]]:
     """Committed messages of a partition in batches, from `start` to the end it has when it is reached. Raises `BrokerError`."""
     config = {"fetch.queue.backoff.ms": 5, "fetch.message.max.bytes": 4 << 20, "queued.max.messages.kbytes": 32 << 10}
-    consumer = Consumer(consumer_config(settings, "monitor-reconcile") | config)  # never joined, never committed
+    consumer = Consumer(consumer_config(settings, _GROUP) | config)
     try:
         consumer.assign([TopicPartition(topic, partition, start)])
         heard, ended = time.monotonic(), False

@@ -22,6 +22,7 @@ TIMEOUT_S = 10.0
 POLL_S = 0.05
 FOREVER = "-1"
 DLQ_RETENTION_MS = 30 * 86_400_000  # a person has to look at what was rejected, and people have holidays
+SIDELINE_RETENTION_MS = 30 * 86_400_000  # longer than anybody lets a candidate run
 CHANGELOG_SEGMENT_BYTES = 128 << 20  # only closed segments are compacted: what recovery reads in vain is at most this
 CHANGELOG_COMPACTION_LAG_MS = 60_000  # a worker that reads the tail is never overtaken by the compactor
 
@@ -55,9 +56,14 @@ class TopicFacts:
 
 
 def plan(settings: Settings, transactions_partitions: int | None = None) -> tuple[TopicPlan, ...]:
-    """The six topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
+    """The eight topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
     partitions = transactions_partitions or settings.topic_partitions
     replication = settings.topic_replication
+    sideline = {
+        "cleanup_policy": "delete",
+        "retention_ms": str(SIDELINE_RETENTION_MS),
+        "max_message_bytes": str(AUDIT_MAX_BYTES),
+    }
     durable = {"min.insync.replicas": str(max(1, replication - 1))}
 
     def topic(role: str, name: str, partitions: int, **config: str) -> TopicPlan:
@@ -95,6 +101,8 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
         topic(
             "labels", settings.topic_labels, settings.topic_partitions, cleanup_policy="delete", retention_ms=FOREVER
         ),
+        topic("shadow", settings.topic_shadow, settings.topic_partitions, **sideline),
+        topic("vectors", settings.topic_vectors, settings.topic_partitions, **sideline),
     )
 
 

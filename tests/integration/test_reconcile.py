@@ -1,12 +1,15 @@
 """The checker on a real installation: nothing where nothing is wrong, and each damage by its name."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from confluent_kafka import Producer
 
+from monitor.served_vectors import read_vectors, vectors_value
 from monitor.wire.kafka_config import producer_config
 
 COUNT = 3_000
@@ -25,14 +28,14 @@ def reconcile(installation, *arguments, **settings):
 
 
 def defects(found):
-    facts = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks")  # fmt: skip
+    facts = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks", "vectors")  # fmt: skip
     return {name: count for name, count in found.items() if type(count) is int and count and name not in facts}
 
 
 @pytest.fixture
 def decided(install, transactions, wait_until):
     """An installation that has decided simulated transactions with retries, late and corrupt ones among them, and stopped."""
-    installation = install(partitions=2)
+    installation = install(partitions=2, vectors_sample=3)
     installation.produce(transactions(COUNT, duplicates=0.02, late=0.02, corrupt=0.02))
     worker = installation.start()
     worker.wait_ready()
@@ -53,6 +56,7 @@ def test_nothing_is_wrong_with_an_installation_left_alone(decided):
     assert found["audit_verified"]
     assert found["group_at_end"]
     assert found["transactions"] == COUNT
+    assert 0.1 < found["vectors"] / COUNT < 0.6
     assert min(found[name] for name in ("alerts", "dead_letters", "duplicates", "accounts", "blocks")) > 0
 
 
@@ -71,6 +75,19 @@ def test_each_damage_has_its_name(decided):
     assert (found["alerts_twice"], found["dead_letters_twice"], found["state_differs"]) == (1, 1, 1)
     assert any(str(account) in each for each in found["findings"])
     assert reconcile(decided, "--no-reference")["state_differs"] == 0
+
+
+def test_a_served_vector_that_is_off_by_a_bit_is_found(decided):
+    settings = decided.settings
+    message = decided.read(settings.topic_vectors)[0]
+    vectors = read_vectors(message.value())
+    features = vectors.features.copy()
+    features.view(np.int64)[0, 5] ^= 1
+    altered = vectors_value(dataclasses.replace(vectors, features=features), 6)
+    send(decided, settings.topic_vectors, message.key(), altered, message.partition())
+    found = reconcile(decided)
+    assert defects(found) == {"vectors_differ": 1}
+    assert "column 5" in found["findings"][0]
 
 
 def test_an_account_whose_key_moved_has_two_states_and_is_reported(decided):

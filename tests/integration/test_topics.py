@@ -17,7 +17,10 @@ from monitor.wire.topics import await_topics, create_missing, inspect, plan
 
 @pytest.fixture
 def settings(kafka, topic_prefix):
-    names = {f"topic_{role}": f"{topic_prefix}.{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels")}
+    names = {
+        f"topic_{role}": f"{topic_prefix}.{role}"
+        for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors")
+    }
     return Settings(brokers=kafka.bootstrap, app_id=topic_prefix, topic_partitions=2, **names)
 
 
@@ -92,11 +95,11 @@ def test_the_commands_make_and_show_them(admin, settings):
     assert not any(fact["exists"] for fact in before.values())
     made = runner.invoke(topics, ["create", "--partitions", "3"], env=env)
     assert made.exit_code == 0, made.output
-    assert made.output.count("created  ") == 6
+    assert made.output.count("created  ") == 8
     after = json.loads(runner.invoke(topics, ["show", "--json"], env=env).output)
     assert {role: fact["partitions"] for role, fact in after.items()} == dict.fromkeys(before, 3)
     again = runner.invoke(topics, ["create"], env=env)
-    assert again.output.count("exists   ") == 6
+    assert again.output.count("exists   ") == 8
     shown = runner.invoke(topics, ["show"], env=env).output.splitlines()
-    assert len(shown) == 6
+    assert len(shown) == 8
     assert "cleanup.policy=compact" in shown[4]

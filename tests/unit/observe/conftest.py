@@ -37,6 +37,7 @@ def run_figures() -> Callable[..., RunFigures]:
             "horizons_ms": np.full(n, -1, np.int64),
             "swept": 0,
             "misplaced": 0,
+            "partial": 0,
         }
         return RunFigures(**{**fields, **changes})
 

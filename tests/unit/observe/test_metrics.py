@@ -188,14 +188,26 @@ def test_degraded_states_are_0_until_they_are_not(metrics, registry):
 
 
 def test_a_new_model_replaces_the_one_before(metrics, registry):
-    metrics.set_model("a", "lean@1")
-    metrics.set_model("b", "lean@1")
+    metrics.model.set_version("a", "lean@1")
+    metrics.model.set_version("b", "lean@1")
     shown = [s.labels for family in registry.collect() for s in family.samples if s.name == "monitor_model_info"]
     assert shown == [{"version": "b", "feature_set": "lean@1"}]
 
 
 def test_no_label_names_an_account_a_merchant_or_a_transaction(metrics):
-    allowed = {"reason", "outcome", "folded", "stage", "partition", "result", "state", "name"}
+    allowed = {
+        "reason",
+        "outcome",
+        "folded",
+        "stage",
+        "partition",
+        "result",
+        "state",
+        "name",
+        "channel",
+        "feature",
+        "watcher",
+    }
     info = {"feature_set", "version", "python", "faust_streaming", "confluent_kafka"}
     for definition in metrics.catalogue:
         assert set(definition.labels) <= (info if definition.kind == "info" else allowed), definition.name
@@ -213,7 +225,7 @@ def test_names_keep_the_conventions(metrics):
 def test_the_exposition_is_read_by_the_strict_parser(metrics, registry, run_figures: Make):
     metrics.record_run(run_figures(4))
     metrics.record_recovery(3, 1.0, 5)
-    metrics.set_model("a", "lean@1")
+    metrics.model.set_version("a", "lean@1")
     families = {f.name for f in text_string_to_metric_families(generate_latest(registry).decode())}
     declared = {d.name.removesuffix("_total").removesuffix("_info") for d in metrics.catalogue}
     assert declared <= families

@@ -25,12 +25,23 @@ def test_the_plan_has_a_topic_for_each_role_under_its_configured_name():
         "audit": "audit",
         "changelog": "app-account-state-changelog",
         "labels": "labels",
+        "shadow": "shadow",
+        "vectors": "vectors",
     }
 
 
 def test_audit_and_changelog_follow_the_partitions_that_transactions_really_has():
     counts = {role: topic.partitions for role, topic in by_role(Settings(topic_partitions=4), 12).items()}
-    assert counts == {"transactions": 12, "audit": 12, "changelog": 12, "alerts": 4, "dlq": 4, "labels": 4}
+    assert counts == {
+        "transactions": 12,
+        "audit": 12,
+        "changelog": 12,
+        "alerts": 4,
+        "dlq": 4,
+        "labels": 4,
+        "shadow": 4,
+        "vectors": 4,
+    }
 
 
 def test_the_commit_log_is_kept_for_ever_and_the_state_compacted():

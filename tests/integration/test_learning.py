@@ -1,0 +1,91 @@
+"""Payments and labels through Kafka and back: what is learned from topics is what is learned from files."""
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from monitor.commands.labels import write
+from monitor.errors import DatasetError
+from monitor.learn.dataset import replay
+from monitor.learn.labels import Label, read_labels
+from monitor.learn.sources import FileSource
+from monitor.learn.topic import export
+from monitor.money.exchange import load_exchange
+from monitor.settings import load_settings
+from monitor.simulate.files import write_parquet
+from monitor.simulate.kafka import send
+from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.stream import generate
+from monitor.wire.schema_source import open_source
+
+SPEC = SimulationSpec(seed=5, transactions=4_000, fraud_share=0.03, duplicates=0.0)
+
+
+@pytest.fixture
+def settings(kafka, make_topics):
+    topics = make_topics("transactions", "labels", partitions=3)
+    names = {f"topic_{role}": name for role, name in topics.items()}
+    return load_settings(environ={}, overrides={"brokers": kafka.bootstrap, **names})
+
+
+def test_an_export_holds_the_payments_and_labels_that_were_sent(settings, tmp_path):
+    send(SPEC, settings, open_source(settings), labels=True)
+    exported, filed = tmp_path / "exported.parquet", tmp_path / "filed.parquet"
+    found = export(settings, exported)
+    write_parquet(generate(SPEC), filed)
+    assert (found.payments, found.strangers, found.undecodable) == (4_000, 0, {})
+    theirs = pyarrow.parquet.read_table(filed)
+    mine = pyarrow.parquet.read_table(exported)
+    order = [("transaction_id", "ascending")]
+    mine, theirs = mine.sort_by(order), theirs.sort_by(order)
+    assert found.labelled == sum(theirs["is_fraud"].to_pylist())
+    for name in mine.column_names:
+        assert mine[name].to_pylist() == theirs[name].to_pylist(), name
+    exchange = load_exchange(None)
+    first, second = (replay(FileSource([path]).slices(), exchange) for path in (exported, filed))
+    assert np.sort(first.features, axis=0).tobytes() == np.sort(second.features, axis=0).tobytes()
+
+
+def test_only_the_time_asked_for_is_exported(settings, tmp_path):
+    send(SPEC, settings, open_source(settings))
+    middle = SPEC.start_ms + SPEC.duration_ms // 2
+    export(settings, tmp_path / "later.parquet", from_ms=middle)
+    export(settings, tmp_path / "earlier.parquet", to_ms=middle)
+    counts = [pyarrow.parquet.read_metadata(tmp_path / f"{name}.parquet").num_rows for name in ("later", "earlier")]
+    assert sum(counts) == 4_000
+    assert min(counts) > 500
+    with pytest.raises(DatasetError, match="no payments in the time asked for"):
+        export(settings, tmp_path / "none.parquet", from_ms=SPEC.end_ms + 1)
+
+
+def test_labels_that_are_imported_are_found_with_their_payments(settings, tmp_path):
+    send(SPEC, settings, open_source(settings))
+    batch = next(iter(generate(SPEC)))
+    times = (batch.event_time[:30] + 1_000).tolist()
+    names = [(a.decode(), b.decode()) for a, b in zip(batch.transaction_id[:30], batch.account_id[:30], strict=True)]
+    labels = [Label(*name, None, "fraud", time, "analyst") for name, time in zip(names, times, strict=True)]
+    stranger = Label("t-none", "a", None, "fraud", times[0], "analyst")
+    taken_back = labels[0]._replace(label="genuine", label_time=times[0] + 5)
+    write(settings, [*labels, stranger, taken_back])
+    write(settings, labels)  # networks retry
+    found = export(settings, tmp_path / "payments.parquet")
+    assert (found.labelled, found.strangers) == (30, 1)
+    table = pyarrow.parquet.read_table(tmp_path / "payments.parquet")
+    known = {
+        row["transaction_id"]: row["label_time"].timestamp() * 1_000
+        for row in table.filter(table["is_fraud"]).to_pylist()
+    }
+    assert known == {label.transaction_id: label.label_time for label in labels[1:]}
+
+
+def test_labels_survive_the_way_from_a_file(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "transaction_id,account_id,merchant_id,label,label_time,source\n"
+        "0017,a-1,,fraud,2026-11-01T00:00:00Z,chargeback\n"
+        "0018,a-2,m-3,genuine,2026-11-02T06:30:00Z,analyst\n"
+    )
+    assert read_labels(path) == [
+        Label("0017", "a-1", None, "fraud", 1_793_491_200_000, "chargeback"),
+        Label("0018", "a-2", "m-3", "genuine", 1_793_601_000_000, "analyst"),
+    ]
