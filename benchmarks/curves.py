@@ -26,7 +26,7 @@ from benchmarks.race.job import FEATURES, TRAINING_SEED, TRAINING_TRANSACTIONS
 from benchmarks.race.systems import EVERYTHING_ON
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 from benchmarks.threads import by_kind_s
-from monitor.features.catalogue import CATALOGUE
+from monitor.features.catalogue import ACCOUNT_FEATURES
 from monitor.learn.dataset import Dataset, replay
 from monitor.learn.fit import Recipe, fit, golden_rows
 from monitor.learn.sources import simulated
@@ -66,7 +66,7 @@ def curves(most_accounts: int) -> dict[str, dict[str, Point]]:
     """Curves by name, each with its points by what they are labelled."""
     many = min(1_000_000, most_accounts)
     counts = [each for each in (1_000, 10_000, 1_000_000, 5_000_000) if each <= most_accounts]
-    every = len(CATALOGUE)
+    every = len(ACCOUNT_FEATURES)
     return {
         "accounts": {f"{each:,}": Point(accounts=each) for each in counts},
         "trees": {str(each): replace(BASE, trees=each) for each in (100, 200, 400)},
@@ -120,13 +120,13 @@ def models_of(points: list[Point], directory: Path) -> dict[tuple[int, int], Pat
 
 
 def _model(training: Dataset, trees: int, features: int, directory: Path) -> Path:
-    others = [each.name for each in CATALOGUE if each.name not in FEATURES]
+    others = [each.name for each in ACCOUNT_FEATURES if each.name not in FEATURES]
     names = (*FEATURES, *others)[:features]
     version = f"curve-{trees}-{features}"
     model = fit(training, Recipe(features=names, trees=trees, seed=TRAINING_SEED), version)
     model = replace(model, review_threshold=NEVER, block_threshold=NEVER)
     models = directory / version
-    save_model(models, version, model, golden_rows(model, training), {}, "A model of the cost curves.\n")
+    save_model(models, model, golden_rows(model, training), {}, "A model of the cost curves.\n")
     set_current(models, version)
     return models
 

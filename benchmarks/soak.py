@@ -145,7 +145,7 @@ def fitted(options: argparse.Namespace, directory: Path) -> Path:
     """The directory of a model of this stream's beginning."""
     training = replay(simulated(beginning(paid(options), TRAINING)), load_exchange(None))
     model = fit(training, Recipe(features=FEATURES, seed=TRAINING_SEED), "soak")
-    save_model(directory, "soak", model, golden_rows(model, training), {}, "The model of a soak.\n")
+    save_model(directory, model, golden_rows(model, training), {}, "The model of a soak.\n")
     set_current(directory, "soak")
     return directory
 

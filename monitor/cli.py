@@ -46,7 +46,14 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Data and models": (
         Entry("simulate", "simulate", "Payments with labelled fraud, to Kafka, Parquet or CSV."),
+        Entry("export", "export", "Payments and labels from Kafka, as Parquet to learn from."),
+        Entry("labels", "labels", "What was found out about transactions, into the labels topic."),
         Entry("train", "train", "Fit a model and write it where the worker can load it."),
+        Entry("backtest", "backtest", "How good models would have been at moments of the past."),
+        Entry("evaluate", "evaluate", "How good a model is on payments, alone or against another."),
+        Entry("models", "models", "Versions of models: approve, promote, roll back, and why."),
+        Entry("shadow", "shadow", "What a candidate thought of what the served model decided."),
+        Entry("risk", "risk", "What labels say of merchants and devices, for workers."),
     ),
 }
 

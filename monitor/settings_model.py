@@ -11,6 +11,9 @@ from monitor.failpoints import parse_failpoints
 from monitor.resources import shipped
 from monitor.wire.start import parse_start
 
+TOPICS = tuple(f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors"))
+"""Settings that name a topic."""
+
 UNSAFE_HASH_KEY = "00" * 16
 """The default: anyone can compute the hashes it makes, so it is for trying things out only."""
 
@@ -50,6 +53,27 @@ class Settings(BaseModel):
         default_factory=lambda: shipped("models"),
         description="Directory of model versions; `current` names the one served.",
     )
+    model_signers: str = Field(
+        "",
+        examples=["ann.pub,ben.pub"],
+        description="Public keys (.pub files, comma-separated) of those who may approve models; empty: any model is served.",
+    )
+    model_approvals: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="How many different ones of model_signers must have approved a model before it is served.",
+    )
+    risk_dir: Path = Field(
+        Path("risk"),
+        description="Directory of snapshots of risk, built by `monitor risk build`; only models with risk beside them look there.",
+    )
+    risk_signers: str = Field(
+        "", examples=["risk.pub"], description="The same for snapshots of risk; empty: any is used."
+    )
+    risk_approvals: int = Field(1, ge=1, le=16, description="How many different ones of risk_signers must have signed.")
+    vectors_sample: int = Field(0, ge=0, description="Write served features of one account in so many; 0: of none.")
+    artifacts_check_s: float = Field(10.0, gt=0, description="How often to look for a newer model or snapshot of risk.")
     data_dir: Path = Field(
         Path("data"),
         description="Directory for what the process may write locally; nothing in it is needed after a crash.",
@@ -67,6 +91,12 @@ class Settings(BaseModel):
     )
     topic_audit: str = Field("audit", description="One block a run; the commit log. Same partitions as transactions.")
     topic_labels: str = Field("labels", description="What was found out about transactions later.")
+    topic_shadow: str = Field(
+        "shadow", description="What a candidate model thought of each run; only written while there is one."
+    )
+    topic_vectors: str = Field(
+        "vectors", description="Feature vectors as served, of a sample of accounts; see vectors_sample."
+    )
     topic_partitions: int = Field(
         8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics."
     )
@@ -169,7 +199,7 @@ class Settings(BaseModel):
                 raise ValueError(f"{address.strip()!r} must be HOST:PORT")
         return value.replace(" ", "")
 
-    @field_validator("topic_transactions", "topic_alerts", "topic_dlq", "topic_audit", "topic_labels")
+    @field_validator(*TOPICS)
     @classmethod
     def _topic_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value) or value in (".", ".."):
@@ -214,14 +244,7 @@ class Settings(BaseModel):
 
     def _check_topics(self) -> None:
         roles: dict[str, str] = {}
-        for role in (
-            "topic_transactions",
-            "topic_alerts",
-            "topic_dlq",
-            "topic_audit",
-            "topic_labels",
-            "changelog_topic",
-        ):
+        for role in (*TOPICS, "changelog_topic"):
             name = getattr(self, role)
             if name in roles:
                 raise ValueError(f"{role} {name!r} is {roles[name]} already: give each a topic of its own")

@@ -79,7 +79,7 @@ class Jobs:
         model = replace(model, version=version, review_threshold=threshold, block_threshold=threshold)
         directory = self._directory / version
         directory.mkdir(parents=True)
-        save_model(directory / "models", version, model, golden_rows(model, training), {}, "The forest of the race.\n")
+        save_model(directory / "models", model, golden_rows(model, training), {}, "The forest of the race.\n")
         set_current(directory / "models", version)
         np.save(directory / "training.npy", training.matrix(FEATURES))
         np.savez(directory / "forest.npz", **model.forest.arrays())

@@ -1,38 +1,26 @@
 """`monitor train`: fit a model on payments and write it where the worker can load it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from monitor.commands.learning import Chosen, beside_option, recipe_of, recipe_options, recipe_words, source_options
+from monitor.commands.progress import watched
 from monitor.errors import SettingsError
 from monitor.learn.card import number, percent
 from monitor.learn.evaluate import Evaluation
-from monitor.learn.fit import BLOCK_RATE, DEFAULT_FEATURES, REVIEW_RATE, Recipe
-from monitor.learn.sources import FileSource, SimulatedSource, Source
-from monitor.learn.train import FITTED, Trained
+from monitor.learn.train import FITTED
 from monitor.learn.train import train as train_model
 from monitor.money.exchange import load_exchange
 from monitor.resources import shipped
 from monitor.scoring.artifact import set_current
-from monitor.simulate.spec import SimulationSpec
-
-SEED_STEP = 1
-"""A model of a simulation is measured on that of the next seed too."""
 
 
 @click.command()
-@click.option(
-    "--from",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Parquet or CSV of payments, or a directory of them (docs/data.md); may be repeated.",
-)
-@click.option("--transactions", "-n", default=200_000, show_default=True, help="Simulated payments, without --from.")
-@click.option("--seed", default=1, show_default=True, help="Of the forest, and of the simulation.")
+@source_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -44,38 +32,43 @@ SEED_STEP = 1
     default=None,
     help="Name of the new version; default: lean-SEED-TRANSACTIONS for a simulation. A version never changes.",
 )
+@beside_option
+@recipe_options
 @click.option(
-    "--features", default=",".join(DEFAULT_FEATURES), show_default=True, help="Names of the catalogue, comma-separated."
+    "--set-current",
+    "serve",
+    is_flag=True,
+    help="Serve this version from now on, unevaluated and unapproved: for development.",
 )
-@click.option(
-    "--alert-rate", default=REVIEW_RATE, show_default=True, help="Share of training transactions that reach review."
-)
-@click.option(
-    "--block-rate", default=BLOCK_RATE, show_default=True, help="Share of training transactions that reach block."
-)
-@click.option("--set-current", "serve", is_flag=True, help="Serve this version from now on.")
+@click.pass_obj
 def train(
-    files: tuple[Path, ...],
-    transactions: int,
-    seed: int,
+    config: Path | None,
+    /,
+    chosen: Chosen,
     out: Path | None,
     version: str | None,
-    features: str,
-    alert_rate: float,
-    block_rate: float,
+    beside: tuple[str, ...],
     serve: bool,
+    **given: Any,
 ) -> None:
-    """Fit an isolation forest without labels, measure it on what came later, and save it."""
+    """Fit an isolation forest, and beside it what labels say, measure it on what came later, and save it."""
     console = Console(highlight=False)
-    names = tuple(name.strip() for name in features.split(","))
-    recipe = Recipe(features=names, seed=seed, review_rate=alert_rate, block_rate=block_rate)
+    recipe = recipe_of(chosen.seed, given, beside)
     models_dir = out or shipped("models")
-    version = version or _name(files, seed, transactions)
-    sources = _sources(files, seed, transactions)
-    given = " ".join(f"--from {path}" for path in files) or f"--transactions {transactions}"
-    trained = _watched(
-        console, sources, recipe, version, models_dir, f"monitor train {given} {_options(recipe, version)}"
-    )
+    version = version or _name(chosen)
+    command = f"monitor train {chosen.words()} --seed {chosen.seed} --version {version} {recipe_words(recipe)}"
+    with chosen.sources(config) as sources, watched(console, sources) as told:
+        first, *others = sources
+        trained = train_model(
+            first,
+            recipe,
+            version,
+            models_dir,
+            load_exchange(None),
+            command,
+            others,
+            lambda phase, rows: told(phase, 0 if phase == FITTED else rows),
+        )
     for title, figures in trained.evaluations.items():
         console.print(
             f"\n{figures.transactions:,} transactions, {title}: ROC AUC {number(figures.roc_auc)}, average precision {number(figures.average_precision)}"
@@ -87,38 +80,10 @@ def train(
         console.print(f"{models_dir / 'current'} names {version} now")
 
 
-def _name(files: tuple[Path, ...], seed: int, transactions: int) -> str:
-    if files:
+def _name(chosen: Chosen) -> str:
+    if chosen.files or chosen.from_topic:
         raise SettingsError("version: none given; name the model of your own data with --version, for example 2026-11")
-    return f"lean-{seed}-{transactions}"
-
-
-def _sources(files: tuple[Path, ...], seed: int, transactions: int) -> list[Source]:
-    """The first to learn from, the others to measure on."""
-    if files:
-        return [FileSource(files)]
-    return [SimulatedSource(SimulationSpec(seed=each, transactions=transactions)) for each in (seed, seed + SEED_STEP)]
-
-
-def _watched(
-    console: Console, sources: list[Source], recipe: Recipe, version: str, models_dir: Path, command: str
-) -> Trained:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("replay", total=sum(source.rows for source in sources))
-
-        def on_progress(phase: str, rows: int) -> None:
-            progress.update(task, description=phase, advance=0 if phase == FITTED else rows)
-
-        first, *others = sources
-        return train_model(first, recipe, version, models_dir, load_exchange(None), command, others, on_progress)
-
-
-def _options(recipe: Recipe, version: str) -> str:
-    return (
-        f"--seed {recipe.seed} --version {version} "
-        f"--features {','.join(recipe.features)} --alert-rate {recipe.review_rate} --block-rate {recipe.block_rate}"
-    )
+    return f"lean-{chosen.seed}-{chosen.transactions}"
 
 
 def _table(figures: Evaluation) -> Table:
@@ -129,12 +94,13 @@ def _table(figures: Evaluation) -> Table:
             name, f"{figures.transactions:,}", percent(at.alert_rate), percent(at.precision), percent(at.recall), caught
         )
     for each in figures.scenarios:
-        table.add_row(
-            each.name,
-            f"{each.transactions:,}",
-            "",
-            "",
-            percent(each.recall),
-            f"{each.incidents_caught} of {each.incidents}",
-        )
+        if each.transactions:
+            table.add_row(
+                each.name,
+                f"{each.transactions:,}",
+                "",
+                "",
+                percent(each.recall),
+                f"{each.incidents_caught} of {each.incidents}",
+            )
     return table

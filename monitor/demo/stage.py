@@ -47,8 +47,16 @@ class Stage:
             "topic_partitions": PARTITIONS,
             "log_format": "json",
         }
-        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels")
-        fields = ("topic_transactions", "topic_alerts", "topic_dlq", "topic_audit", "topic_labels")
+        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels", "shadow", "vectors")
+        fields = (
+            "topic_transactions",
+            "topic_alerts",
+            "topic_dlq",
+            "topic_audit",
+            "topic_labels",
+            "topic_shadow",
+            "topic_vectors",
+        )
         overrides |= {field: f"{prefix}{topic}" for field, topic in zip(fields, topics, strict=True)}
         self.settings: Settings = load_settings(overrides=overrides)
         self._environment = os.environ | {f"MONITOR_{field.upper()}": str(value) for field, value in overrides.items()}

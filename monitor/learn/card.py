@@ -12,15 +12,15 @@ def card(model: Model, command: str, source: str, evaluations: dict[str, Evaluat
         [
             f"# Model {model.version}",
             "",
-            f"An isolation forest of {forest.trees} trees, depth {forest.depth}, over {len(model.features)} features "
-            f"(`{model.feature_set}`). It gives each transaction a score from 0 to 1; higher is stranger. "
+            f"An isolation forest of {forest.trees} trees, depth {forest.depth}, over {len(model.parts[0].features)} features"
+            f"{_beside(model)} (`{model.feature_set}`). It gives each transaction a score from 0 to 1; higher is stranger. "
             f"Review from {model.review_threshold:.6f}, block from {model.block_threshold:.6f}.",
             "",
             "Made by",
             "",
             f"    {command}",
             "",
-            f"It learned from {source}, without labels: it knows what is usual there, not what fraud is. Train on your own "
+            f"It learned from {source}, {_LABELS[len(model.parts) > 1]}. Train on your own "
             "transactions before you rely on it. It does not see who the merchant is, nor links between accounts.",
             "",
             "## Features",
@@ -30,6 +30,14 @@ def card(model: Model, command: str, source: str, evaluations: dict[str, Evaluat
             *[line for title, figures in evaluations.items() for line in _figures(title, figures)],
         ]
     )
+
+
+_LABELS = ("without labels: it knows what is usual there, not what fraud is", "and from the labels known at its end")
+
+
+def _beside(model: Model) -> str:
+    """What stands beside the forest, in words."""
+    return "".join(f", and beside it the {part.name} over {len(part.features)}" for part in model.parts[1:])
 
 
 def _features(model: Model) -> list[str]:

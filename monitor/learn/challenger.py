@@ -25,7 +25,15 @@ class BoostingRecipe:
     seed: int = 1
 
 
-def fit_boosted(rows: NDArray[np.float32], fraud: NDArray[np.bool_], recipe: BoostingRecipe) -> Boosted:
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """`trees` that serve, and `held_out` float64[m]: probabilities of the latest `m` rows by trees that had not seen them."""
+
+    trees: Boosted
+    held_out: NDArray[np.float64]
+
+
+def fit_boosted(rows: NDArray[np.float32], fraud: NDArray[np.bool_], recipe: BoostingRecipe) -> Challenger:
     """Trees fitted to `rows` float32[n, k], in order of event time, whose labels `fraud` bool[n] were all known when it is fitted.
 
     Calibrated by a line through the log-odds that trees of the earlier rows give to the later ones; the trees that serve are fitted
@@ -38,14 +46,17 @@ def fit_boosted(rows: NDArray[np.float32], fraud: NDArray[np.bool_], recipe: Boo
             f"labels: {frauds} known frauds in {len(rows)} payments; a challenger needs {LEAST_FRAUDS}, some of them late: "
             "wait for more labels, or serve the forest"
         )
-    margins = _boosted(rows[:later], fraud[:later], recipe).margin(rows[later:])
+    earlier = _boosted(rows[:later], fraud[:later], recipe)
+    margins = earlier.margin(rows[later:])
     line = LogisticRegression(C=1e6).fit(margins[:, None], fraud[later:])
     slope = float(line.coef_[0, 0])
     if slope <= 0:
         raise DatasetError(
             "labels: what was learned of the earlier payments ranks the later ones backwards; look at the labels"
         )
-    return replace(_boosted(rows, fraud, recipe), slope=slope, intercept=float(line.intercept_[0]))
+    intercept = float(line.intercept_[0])
+    held_out = replace(earlier, slope=slope, intercept=intercept).probability(rows[later:])
+    return Challenger(replace(_boosted(rows, fraud, recipe), slope=slope, intercept=intercept), held_out)
 
 
 def _boosted(rows: NDArray[np.float32], fraud: NDArray[np.bool_], recipe: BoostingRecipe) -> Boosted:

@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import DatasetError
-from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.features.catalogue import ACCOUNT_FEATURES, INDEX, RISK_KINDS
 from monitor.guard.dedupe import identity
 from monitor.guard.reasons import Reason
 from monitor.guard.validate import Admission, Limits, admit
 from monitor.learn.digest import Digest
 from monitor.learn.payments import Payments
 from monitor.money.exchange import ExchangeTable
-from monitor.risk.entities import KINDS, entities_of
+from monitor.risk.entities import entities_of
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.kernels import Folded, fold
 from monitor.state.key_index import KeyIndex
 from monitor.state.layout import DAY_MS
+from monitor.wire import columns as cells
 from monitor.wire.hashing import HashKey
 
 HASH_KEY = HashKey.parse("00" * 16)
@@ -34,17 +35,18 @@ HASH_KEY = HashKey.parse("00" * 16)
 LIMITS = Limits(max_amount_minor=10**15, future_skew_ms=300_000)
 IDLE_TTL_MS = 400 * DAY_MS
 
-EVERY_FEATURE = tuple(feature.name for feature in CATALOGUE)
+EVERY_FEATURE = tuple(feature.name for feature in ACCOUNT_FEATURES)
+"""Of the account. Those of what payments touch come from labels: `monitor/learn/risk.py`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """`n` scored payments in order of the replay; retries and rejected ones are counted and left out.
 
-    `features` float32[n, len(names)], columns as `names` says, features of the catalogue; `event_time` int64[n], ms; `account` int64[n],
-    equal for one account; `entities` int32[n, len(KINDS)], equal for one merchant, device, place (`monitor/risk/entities.py`), -1 for none; `amount` int64[n], base currency, minor units; `fraud` bool[n] and `label_time` int64[n] as in `Payments`; `scenario` uint8[n], the
+    `features` float32[n, len(names)], columns as `names` says, features of the catalogue, and behind them those that `with_risk` added; `event_time` int64[n], ms; `account` int64[n],
+    equal for one account; `entities` int32[n, len(RISK_KINDS)], equal for one merchant, device, place (`monitor/risk/entities.py`), -1 for none; `amount` int64[n], base currency, minor units; `channel` uint8[n], the rail, a place in `CHANNELS`; `fraud` bool[n] and `label_time` int64[n] as in `Payments`; `scenario` uint8[n], the
     simulator's kind of fraud, 0 for none; `row` int64[n], which payment of the source it was, from 0. `rejected`: how many were, by reason
-    code. `digest`: hex SHA-256 of all payments that were replayed.
+    code. `entity_names`: of each kind, the name of entity i in slot i. `digest`: hex SHA-256 of all payments that were replayed.
     """
 
     names: tuple[str, ...]
@@ -53,12 +55,14 @@ class Dataset:
     account: NDArray[np.int64]
     entities: NDArray[np.int32]
     amount: NDArray[np.int64]
+    channel: NDArray[np.uint8]
     fraud: NDArray[np.bool_]
     label_time: NDArray[np.int64]
     scenario: NDArray[np.uint8]
     row: NDArray[np.int64]
     duplicates: int
     rejected: Mapping[str, int]
+    entity_names: tuple[KeyIndex, ...]
     digest: str
 
     def __len__(self) -> int:
@@ -88,7 +92,18 @@ class Dataset:
         return replace(self, **{name: getattr(self, name)[chosen] for name in _A_ROW})
 
 
-_A_ROW = ("features", "event_time", "account", "entities", "amount", "fraud", "label_time", "scenario", "row")
+_A_ROW = (
+    "features",
+    "event_time",
+    "account",
+    "entities",
+    "amount",
+    "channel",
+    "fraud",
+    "label_time",
+    "scenario",
+    "row",
+)
 
 
 def replay(
@@ -103,7 +118,7 @@ def replay(
     when none of them can be scored.
     """
     accounts, digest, columns = Accounts(), Digest(), [INDEX[name] for name in names]
-    kept, indexes = _Kept(len(names)), [KeyIndex() for _ in KINDS]
+    kept, indexes = _Kept(len(names)), [KeyIndex() for _ in RISK_KINDS]
     rejected: Counter[int] = Counter()
     offset, watermark_ms, duplicates = 0, 0, 0
     for part in slices:
@@ -124,7 +139,7 @@ def replay(
         )
         raise DatasetError(f"transactions: none that can be scored ({why}); see docs/dlq.md for what each reason means")
     by_code = {Reason(reason).code: count for reason, count in sorted(rejected.items())}
-    return kept.dataset(names, duplicates, by_code, digest.hexdigest())
+    return kept.dataset(names, duplicates, by_code, tuple(indexes), digest.hexdigest())
 
 
 def _fold(
@@ -147,7 +162,7 @@ def _fold(
 
 
 def _entities(part: Payments, indexes: list[KeyIndex]) -> NDArray[np.int64]:
-    """int64[n, len(KINDS)]: small numbers for names, in order of appearance."""
+    """int64[n, len(RISK_KINDS)]: small numbers for names, in order of appearance."""
     return np.stack([index.slots(entities_of(part.columns, kind))[0] for kind, index in enumerate(indexes)], axis=1)
 
 
@@ -155,10 +170,10 @@ class _Kept:
     """The rows so far, in arrays that grow in place: the kernel moves their pages, where a longer copy would need both at once."""
 
     def __init__(self, features: int) -> None:
-        kinds = {"fraud": np.bool_, "scenario": np.uint8}
+        kinds = {"fraud": np.bool_, "scenario": np.uint8, "channel": np.uint8}
         self._arrays: dict[str, NDArray[Any]] = {name: np.empty(0, kinds.get(name, np.int64)) for name in _A_ROW}
         self._arrays["features"] = np.empty((0, features), np.float32)
-        self._arrays["entities"] = np.empty((0, len(KINDS)), np.int32)
+        self._arrays["entities"] = np.empty((0, len(RISK_KINDS)), np.int32)
         self.rows = 0
 
     def add(
@@ -176,6 +191,7 @@ class _Kept:
         columns = {
             **rows,
             "event_time": part.event_time,
+            "channel": part.columns.longs[cells.CHANNEL],
             "fraud": part.fraud,
             "label_time": part.label_time,
             "scenario": part.scenario,
@@ -187,10 +203,24 @@ class _Kept:
         self._arrays["row"][self.rows : end] = offset + scored
         self.rows = end
 
-    def dataset(self, names: tuple[str, ...], duplicates: int, rejected: Mapping[str, int], digest: str) -> Dataset:
+    def dataset(
+        self,
+        names: tuple[str, ...],
+        duplicates: int,
+        rejected: Mapping[str, int],
+        entity_names: tuple[KeyIndex, ...],
+        digest: str,
+    ) -> Dataset:
         """All rows; nothing can be added any more."""
         self._resize(self.rows)
-        return Dataset(names=names, duplicates=duplicates, rejected=rejected, digest=digest, **self._arrays)
+        return Dataset(
+            names=names,
+            duplicates=duplicates,
+            rejected=rejected,
+            entity_names=entity_names,
+            digest=digest,
+            **self._arrays,
+        )
 
     def _resize(self, rows: int) -> None:
         for array in self._arrays.values():

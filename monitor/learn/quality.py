@@ -1,16 +1,30 @@
 """How well scores rank: figures that do not depend on a threshold, and those of an alert budget."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from monitor.learn.dataset import Dataset
+from monitor.simulate.scenarios import SCENARIOS
 from monitor.state.layout import DAY_MS
+from monitor.wire.columns import CHANNELS
 
 CARDS_A_DAY = 100
 """Accounts that analysts look at a day, for card precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Payments of one rail, or of one of the simulator's kinds of fraud: how many, how many of them fraud, alerted, and both."""
+
+    name: str
+    transactions: int
+    fraud: int
+    alerted: int
+    caught: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +33,7 @@ class Quality:
 
     `card_precision`: of the `CARDS_A_DAY` accounts with the highest score of a day, the share that had fraud that day, mean over days
     (Le Borgne et al., "Reproducible Machine Learning for Credit Card Fraud Detection", chapter 4). `precision`, `recall`, `alerts_a_day` and
-    `saved` (base currency, minor units: fraud that was alerted) are those of alerting the `budget` share of payments with the highest scores.
+    `saved` (base currency, minor units: fraud that was alerted; `lost` is the other) are those of alerting the `budget` share of payments with the highest scores.
     """
 
     transactions: int
@@ -34,6 +48,8 @@ class Quality:
     alerts_a_day: float
     saved: int
     lost: int
+    rails: tuple[Group, ...]
+    scenarios: tuple[Group, ...]
 
 
 def quality(scores: NDArray[np.float64], data: Dataset, budget: float) -> Quality:
@@ -58,7 +74,39 @@ def quality(scores: NDArray[np.float64], data: Dataset, budget: float) -> Qualit
         alerts_a_day=float(alerted.sum()) / days if days else 0.0,
         saved=int(data.amount[caught].sum()),
         lost=int(data.amount[fraud & ~alerted].sum()),
+        rails=_groups(data.channel, enumerate(CHANNELS), fraud, alerted),
+        scenarios=_groups(data.scenario, ((each.code, each.name) for each in SCENARIOS), fraud, alerted),
     )
+
+
+def _groups(
+    codes: NDArray[np.uint8],
+    names: Iterable[tuple[int, str]],
+    fraud: NDArray[np.bool_],
+    alerted: NDArray[np.bool_],
+) -> tuple[Group, ...]:
+    """Of each code that occurs."""
+    found = []
+    for code, name in names:
+        here = codes == code
+        if here.any():
+            counts = (int((here & each).sum()) for each in (fraud, alerted, fraud & alerted))
+            found.append(Group(name, int(here.sum()), *counts))
+    return tuple(found)
+
+
+def precision_recall(
+    scores: NDArray[np.float64], fraud: NDArray[np.bool_], points: int = 51
+) -> tuple[tuple[float, float], ...]:
+    """(recall, precision) at `points` evenly spaced recalls, of `scores` float64[n] against `fraud` bool[n], some of it true.
+
+    Precision at a recall is the best that can be had at it or above, as is usual for such curves.
+    """
+    precision, recall, _ = precision_recall_curve(fraud, np.where(np.isnan(scores), np.finfo(np.float64).min, scores))
+    best = np.maximum.accumulate(precision[:-1])  # recall falls along it; the last point, recall 0, is nobody's
+    wanted = np.linspace(0.0, 1.0, points)
+    found = best[::-1][np.searchsorted(recall[-2::-1], wanted - 1e-12)]
+    return tuple(zip(wanted.tolist(), found.tolist(), strict=True))
 
 
 def card_precision(scores: NDArray[np.float64], data: Dataset, cards: int) -> float | None:

@@ -11,6 +11,8 @@ from monitor.simulate.batch import Batch
 from monitor.simulate.files import table
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
+from monitor.wire import columns as cells
+from monitor.wire.columns import Columns
 
 
 class Source(Protocol):
@@ -64,3 +66,23 @@ def simulated(batches: Iterable[Batch]) -> Iterator[Payments]:
     """The simulator's batches as payments, each by way of the table that its file would have."""
     for batch in batches:
         yield payments_of(table(batch), HASH_KEY, "the simulator's batch")
+
+
+def identified(source: Source, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """(transaction id, account id) of the payments `rows` of the source, by row. Reads the source once more."""
+    wanted, found, first = sorted(rows), dict[int, tuple[str, str]](), 0
+    for part in source.slices() if wanted else ():
+        columns = part.columns
+        while wanted and wanted[0] < first + len(part):
+            row = wanted.pop(0)
+            found[row] = (
+                _text(columns, cells.TRANSACTION_ID, row - first),
+                _text(columns, cells.ACCOUNT_ID, row - first),
+            )
+        first += len(part)
+    return found
+
+
+def _text(columns: Columns, field: int, row: int) -> str:
+    start, length = int(columns.starts[field][row]), int(columns.lengths[field][row])
+    return columns.data[start : start + max(length, 0)].tobytes().decode("utf-8", "replace")

@@ -30,6 +30,9 @@ SHARED = {
     "monitor.resources",
     "monitor.stages",
     "monitor.failpoints",
+    "monitor.arrays_file",
+    "monitor.keys",
+    "monitor.sealed",
     "monitor.wire.records",
     "monitor.wire.columns",
     "monitor.wire.framing",
@@ -42,7 +45,22 @@ SHARED = {
 }
 SETTINGS = {"monitor.settings", "monitor.settings_model"}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
-WORKER = {f"monitor.{name}" for name in ("app", "host", "partition", "takeover", "deciding", "warm_up", "pipeline")}
+WORKER = {
+    f"monitor.{name}"
+    for name in (
+        "app",
+        "host",
+        "partition",
+        "takeover",
+        "candidate",
+        "deciding",
+        "lookout",
+        "served_vectors",
+        "sideline",
+        "warm_up",
+        "pipeline",
+    )
+}
 EVERYTHING = {"monitor"}
 
 # Package or module: what it may import beside itself and SHARED. The longest name that fits a module counts.
@@ -57,13 +75,17 @@ LAYERS: dict[str, set[str]] = {
     "monitor.decide": set(),
     "monitor.effects": set(),
     # what joins them, pure
-    "monitor.pipeline": STAGES,
-    "monitor.warm_up": STAGES | {"monitor.pipeline"},
+    "monitor.pipeline": STAGES | {"monitor.risk"},
+    "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
     "monitor.cutting": set(),
+    "monitor.sideline": {"monitor.pipeline"},
+    "monitor.candidate": {"monitor.sideline", "monitor.risk"} | STAGES,
+    "monitor.served_vectors": {"monitor.sideline"},
     "monitor.partition": {
+        "monitor.sideline",
         "monitor.chunk_queue",
         "monitor.cutting",
         "monitor.pipeline",
@@ -74,17 +96,24 @@ LAYERS: dict[str, set[str]] = {
     | {"monitor.effects", "monitor.state.accounts"},
     "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
-    "monitor.deciding": {"monitor.pipeline"} | STAGES | SETTINGS,
-    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.observe"},
+    "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.scoring"} | SETTINGS,
+    "monitor.deciding": {"monitor.artifacts", "monitor.candidate", "monitor.pipeline"} | STAGES | SETTINGS,
+    "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
+    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
     # beside the worker
     "monitor.settings": SETTINGS,
     "monitor.settings_model": {"monitor.wire.start"},
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
-    "monitor.risk": set(),
-    "monitor.learn": STAGES | {"monitor.risk"} | {"monitor.pipeline", "monitor.simulate"},
-    "monitor.reconcile": {"monitor.audit", "monitor.pipeline", "monitor.deciding"} | STAGES | SETTINGS,
+    "monitor.risk": {"monitor.state.key_index"},
+    "monitor.registry": {"monitor.scoring.artifact"},
+    "monitor.learn": STAGES
+    | {"monitor.observe.drift", "monitor.risk", "monitor.pipeline", "monitor.simulate"}
+    | SETTINGS,
+    "monitor.reconcile": {"monitor.audit", "monitor.pipeline", "monitor.deciding", "monitor.served_vectors"}
+    | STAGES
+    | SETTINGS,
     "monitor.audit": {"monitor.effects", "monitor.wire"} | SETTINGS,
     "monitor.demo": {"monitor.embedded", "monitor.simulate", "monitor.wire", "monitor.effects", "monitor.money"}
     | SETTINGS,

@@ -18,8 +18,8 @@ def judge_topic(topic: TopicPlan, fact: TopicFacts, brokers: int) -> Finding:
     """The finding for one topic on a cluster of `brokers` brokers."""
     check = f"topic {topic.role}"
     if not fact.exists:
-        if topic.role == "labels":
-            return warn(check, f"{topic.name}: missing; only training reads it", "monitor topics create")
+        if topic.role in ("labels", "shadow", "vectors"):
+            return warn(check, f"{topic.name}: missing; decisions are made without it", "monitor topics create")
         return fail(check, f"{topic.name}: missing", "monitor topics create")
     if topic.role in COPARTITIONED and fact.partitions != topic.partitions:
         what, _, fix = mismatch(topic, fact).partition("; ")

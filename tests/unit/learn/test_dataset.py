@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from monitor.errors import DatasetError
-from monitor.features.catalogue import CATALOGUE, INDEX
+from monitor.features.catalogue import ACCOUNT_FEATURES, INDEX
 from monitor.learn.dataset import replay
 from monitor.learn.sources import simulated
+from monitor.risk.entities import DEVICE, MERCHANT
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 
@@ -16,7 +17,7 @@ SPEC = SimulationSpec(seed=5, transactions=3_000, duplicates=0.01)
 def test_a_replay_gives_one_row_for_each_transaction_that_is_no_retry(exchange):
     data = replay(simulated(generate(SPEC)), exchange)
     sent = [batch.transaction_id for batch in generate(SPEC)]
-    assert data.features.shape == (len(data), len(CATALOGUE))
+    assert data.features.shape == (len(data), len(ACCOUNT_FEATURES))
     assert 0.98 * SPEC.transactions < len(data) < sum(map(len, sent))
 
 
@@ -74,3 +75,15 @@ def test_a_replay_keeps_the_features_it_is_asked_for(data, exchange):
     assert few.features.tobytes() == data.matrix(names).tobytes()
     with pytest.raises(DatasetError, match="new_device: not kept"):
         few.matrix(("pace_ratio", "new_device"))
+
+
+def test_entities_and_rails_are_those_of_the_payments(exchange):
+    data = replay(simulated(generate(SPEC)), exchange, ())
+    batches = list(generate(SPEC))
+    for kind, column in ((MERCHANT, "merchant_id"), (DEVICE, "device_id")):
+        given = np.concatenate([getattr(batch, column) for batch in batches])[data.row].tolist()
+        known = np.flatnonzero(data.entities[:, kind] >= 0)
+        names = data.entity_names[kind].keys(data.entities[known, kind].astype(np.int64))
+        assert names == [given[row] for row in known.tolist()]
+        assert not any(given[row] for row in np.flatnonzero(data.entities[:, kind] < 0).tolist())
+    assert data.channel.tolist() == np.concatenate([batch.channel for batch in batches])[data.row].tolist()

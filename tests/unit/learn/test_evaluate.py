@@ -23,12 +23,14 @@ def figures_of(scores, scenarios, accounts):
         account=np.array(accounts),
         entities=np.zeros((n, 3), np.int32),
         amount=np.zeros(n, np.int64),
+        channel=np.zeros(n, np.uint8),
         fraud=kinds > 0,
         label_time=np.arange(n),
         scenario=kinds,
         row=np.arange(n),
         duplicates=0,
         rejected={},
+        entity_names=(),
         digest="00",
     )
     return evaluate(np.array(scores), Half(), data)

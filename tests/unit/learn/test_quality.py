@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.learn.dataset import Dataset
-from monitor.learn.quality import card_precision, quality
+from monitor.learn.quality import card_precision, precision_recall, quality
+from monitor.simulate.scenarios import SCENARIOS
 from monitor.state.layout import DAY_MS
+from monitor.wire.columns import CHANNELS
 
 
 def dataset(fraud, day=None, account=None, amount=None):
@@ -17,12 +19,14 @@ def dataset(fraud, day=None, account=None, amount=None):
         account=np.array(range(n) if account is None else account),
         entities=np.zeros((n, 3), np.int32),
         amount=np.array([1] * n if amount is None else amount),
+        channel=np.zeros(n, np.uint8),
         fraud=np.array(fraud, np.bool_),
         label_time=np.zeros(n, np.int64),
         scenario=np.zeros(n, np.uint8),
         row=np.arange(n),
         duplicates=0,
         rejected={},
+        entity_names=(),
         digest="00",
     )
 
@@ -72,3 +76,33 @@ def test_what_is_saved_and_lost_is_all_the_fraud_there_is(rows, budget):
     scores, fraud = zip(*rows, strict=True)
     found = quality(np.array(scores), dataset(fraud, amount=range(1, len(rows) + 1)), budget)
     assert found.saved + found.lost == sum(amount for amount, each in enumerate(fraud, 1) if each)
+
+
+def test_recall_is_counted_by_rail_and_by_kind_of_fraud():
+    data = dataset([True, True, False, True])
+    data.channel[:] = [0, 1, 1, 1]
+    data.scenario[:] = [1, 2, 0, 2]
+    found = quality(np.array([0.1, 0.9, 0.8, 0.2]), data, budget=0.5)
+    assert [(each.name, each.transactions, each.fraud, each.alerted, each.caught) for each in found.rails] == [
+        (CHANNELS[0], 1, 1, 0, 0),
+        (CHANNELS[1], 3, 2, 2, 1),
+    ]
+    names = [next(each.name for each in SCENARIOS if each.code == code) for code in (1, 2)]
+    assert [(each.name, each.fraud, each.caught) for each in found.scenarios] == [(names[0], 1, 0), (names[1], 2, 1)]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=40).filter(
+        lambda rows: any(f for f, _ in rows)
+    )
+)
+def test_the_curve_is_the_best_precision_at_each_recall_or_above(rows):
+    fraud, scores = (np.array(column) for column in zip(*rows, strict=True))
+    curve = precision_recall(scores.astype(float), fraud, 6)
+    for recall, precision in curve:
+        cuts = [scores >= cut for cut in np.unique(scores)]
+        best = max((fraud[cut].mean() for cut in cuts if fraud[cut].sum() >= recall * fraud.sum() - 1e-9), default=0.0)
+        assert precision <= best + 1e-9 or recall == 0.0
+    assert curve[-1][1] == pytest.approx(
+        max(fraud[scores >= cut].mean() for cut in np.unique(scores) if fraud[scores >= cut].sum() == fraud.sum())
+    )
