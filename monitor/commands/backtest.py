@@ -64,7 +64,7 @@ def backtest(
     was known before the day leave the test.
     """
     console = Console(highlight=False)
-    recipe = recipe_of(chosen.seed, given)
+    recipe = recipe_of(chosen, given)
     plan = Plan(folds, tuple(range(chosen.seed, chosen.seed + seeds)), test_days, methods or METHODS)
     with chosen.sources(config) as (source, *_), watched(console, [source]) as told:
         data = prepared(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from monitor.errors import SettingsError
+from monitor.learn.choice import CANDIDATES
 from monitor.learn.fit import BESIDE, BLOCK_RATE, DEFAULT_FEATURES, REVIEW_RATE, Recipe
 from monitor.learn.moments import moment_ms
 from monitor.learn.sources import FileSource, SimulatedSource, Source
@@ -20,6 +21,9 @@ from monitor.simulate.spec import SimulationSpec
 from monitor.state.layout import DAY_MS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+AUTO = "auto"
+"""The name of the automatic choice of features."""
 
 SEED_STEP = 1
 """A model of a simulation is measured on that of the next seed too."""
@@ -35,6 +39,11 @@ class Chosen:
     until: str | None
     transactions: int
     seed: int
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is neither files nor topics."""
+        return not self.files and not self.from_topic
 
     @contextmanager
     def sources(self, config: Path | None) -> Iterator[list[Source]]:
@@ -130,9 +139,8 @@ def recipe_options(command: Command) -> Command:
         click.option("--trees", default=100, show_default=True, help="Of the forest."),
         click.option(
             "--features",
-            default=",".join(DEFAULT_FEATURES),
-            show_default=True,
-            help="The forest's: names of the catalogue, comma-separated.",
+            help="The forest's: names of the catalogue, comma-separated; auto: those that say something only seldom in these payments. "
+            "Default: auto, and for a simulation those of the shipped model.",
         ),
     ):
         command = option(command)
@@ -149,13 +157,16 @@ def beside_option(command: Command) -> Command:
     )(command)
 
 
-def recipe_of(seed: int, given: dict[str, Any], beside: tuple[str, ...] = ()) -> Recipe:
-    """The recipe of the options of `recipe_options`. Raises `DatasetError`."""
+def recipe_of(chosen: Chosen, given: dict[str, Any], beside: tuple[str, ...] = ()) -> Recipe:
+    """The recipe of the options of `recipe_options`, for what was chosen to learn from. Raises `DatasetError`."""
+    usual = ",".join(DEFAULT_FEATURES) if chosen.is_simulated else AUTO
+    features: str = given["features"] or usual
     return Recipe(
-        features=tuple(name.strip() for name in given["features"].split(",")),
+        features=CANDIDATES if features == AUTO else tuple(name.strip() for name in features.split(",")),
+        automatic=features == AUTO,
         trees=given["trees"],
         samples=given["samples"],
-        seed=seed,
+        seed=chosen.seed,
         review_rate=given["alert_rate"],
         block_rate=given["block_rate"],
         alerts_a_day=given["alerts_a_day"],
@@ -167,7 +178,7 @@ def recipe_of(seed: int, given: dict[str, Any], beside: tuple[str, ...] = ()) ->
 
 def recipe_words(recipe: Recipe) -> str:
     """The options that give `recipe`, but for the seed, for cards."""
-    words = [f"--features {','.join(recipe.features)}"]
+    words = [f"--features {AUTO if recipe.automatic else ','.join(recipe.features)}"]
     if (recipe.trees, recipe.samples) != (100, 1024):
         words.append(f"--trees {recipe.trees} --samples {recipe.samples}")
     words += [f"--beside {each}" for each in recipe.beside]

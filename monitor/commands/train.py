@@ -53,7 +53,7 @@ def train(
 ) -> None:
     """Fit an isolation forest, and beside it what labels say, measure it on what came later, and save it."""
     console = Console(highlight=False)
-    recipe = recipe_of(chosen.seed, given, beside)
+    recipe = recipe_of(chosen, given, beside)
     models_dir = out or shipped("models")
     version = version or _name(chosen)
     command = f"monitor train {chosen.words()} --seed {chosen.seed} --version {version} {recipe_words(recipe)}"

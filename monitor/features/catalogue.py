@@ -82,6 +82,7 @@ _RISK = (
     ("first_fraud_age", "days", "Days since the first confirmed fraud of 30 days at this {kind}; 365 without one.", "first fraud at this {kind} {{value}} days ago"),
     ("last_fraud_age", "days", "Days since the last confirmed fraud of 30 days at this {kind}; 365 without one.", "last fraud at this {kind} {{value}} days ago"),
     ("fraud_streak", "frauds", "Confirmed frauds at this {kind} with nothing genuine after them.", "the last {{value}} payments known of this {kind} were all fraud"),
+    ("risk_now", "share", "(1 - (1 - risk_3d) * (1 - risk_7d)) / (1 + (first_fraud_age / 25)^2): fraud found lately, less the longer it has been known, since what is known is mended.", "{{value}} of what this {kind} took lately was fraud, and that is new"),
 )
 # fmt: on
 

@@ -12,6 +12,7 @@ from monitor.errors import DatasetError
 from monitor.features.catalogue import ACCOUNT_FEATURES, RISK_KINDS, RISK_NAMES, risk_name
 from monitor.learn.blend import scale_beside
 from monitor.learn.challenger import BoostingRecipe, fit_boosted
+from monitor.learn.choice import chosen
 from monitor.learn.dataset import Dataset
 from monitor.learn.estimator import AnomalyForest
 from monitor.scoring.model import Model, Part, feature_set_of, features_of
@@ -50,11 +51,13 @@ LABEL_DELAY_MS = 7 * DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to fit. `review_rate`: share of the training rows that reach review; instead of it `alerts_a_day` of them, or `false_positive_rate`, a
+    """How to fit. `automatic`: of `features`, those that say something only seldom in the training are taken, by rank
+    (`monitor/learn/choice.py`). `review_rate`: share of the training rows that reach review; instead of it `alerts_a_day` of them, or `false_positive_rate`, a
     share of those known to be genuine. `block_rate`: share that reaches block. `beside`: of `BESIDE`. `label_delay_ms`: a payment of which nothing was heard for so long is taken for genuine.
     """
 
     features: tuple[str, ...] = DEFAULT_FEATURES
+    automatic: bool = False
     trees: int = 100
     samples: int = 1024
     seed: int = 1
@@ -153,7 +156,12 @@ def known_labels(data: Dataset, delay_ms: int, now_ms: int | None = None) -> Kno
 
 
 def _forest(training: Dataset, recipe: Recipe) -> Part:
-    rows = training.matrix(recipe.features)
+    names = chosen(training.matrix(recipe.features), recipe.features) if recipe.automatic else recipe.features
+    if not names:
+        raise DatasetError(
+            f"features: none of {', '.join(recipe.features)} says something only seldom in these payments; name some with --features"
+        )
+    rows = training.matrix(names)
     if len(rows) < recipe.samples:
         raise DatasetError(
             f"training rows {len(rows)}: fewer than the {recipe.samples} a tree samples; use more transactions"
@@ -161,10 +169,10 @@ def _forest(training: Dataset, recipe: Recipe) -> Part:
     if np.unique(training.account).size == 1:
         raise DatasetError("accounts: 1 in the training data; what is usual takes many to learn")
     if not np.isfinite(rows).all():
-        wrong = [name for name, column in zip(recipe.features, rows.T, strict=True) if not np.isfinite(column).all()]
+        wrong = [name for name, column in zip(names, rows.T, strict=True) if not np.isfinite(column).all()]
         raise DatasetError(f"features {wrong}: not finite in training; leave them out with --features")
-    fitted = AnomalyForest(trees=recipe.trees, samples=recipe.samples, seed=recipe.seed).fit(rows)
-    return Part("forest", fitted.forest_, recipe.features, _quartiles(rows))
+    fitted = AnomalyForest(recipe.trees, recipe.samples, recipe.seed, by_rank=recipe.automatic).fit(rows)
+    return Part("forest", fitted.forest_, names, _quartiles(rows))
 
 
 def _beside(

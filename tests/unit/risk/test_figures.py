@@ -106,17 +106,11 @@ def test_nothing_that_becomes_known_or_happens_later_changes_what_was_known(paym
 
 
 def test_features_are_shrunk_shares_and_ages_in_days():
-    figures = np.array([[2, 1, 7, 3, 17, 4, 2, NOW - 20 * DAY_MS, NOW - 9 * DAY_MS, 1]])
+    figures = np.array([[2, 1, 7, 3, 17, 4, 2, NOW - 25 * DAY_MS, NOW - 9 * DAY_MS, 1]])
     made = features_of(figures, np.array([NOW]))
     assert made.shape == (1, len(RISK_NAMES))
     assert figures.shape == (1, len(FIGURES))
-    assert made[0].tolist() == [
-        1 / (2 + SHRINK),
-        3 / (7 + SHRINK),
-        4 / (17 + SHRINK),
-        2 / (17 + SHRINK),
-        20.0,
-        9.0,
-        1.0,
-    ]
-    assert NOTHING_KNOWN.tolist() == [0.0, 0.0, 0.0, 0.0, NEVER_AGE, NEVER_AGE, 0.0]
+    shares = [1 / (2 + SHRINK), 3 / (7 + SHRINK), 4 / (17 + SHRINK), 2 / (17 + SHRINK)]
+    now = (1 - (1 - shares[0]) * (1 - shares[1])) / 2
+    assert made[0].tolist() == [*shares, 25.0, 9.0, 1.0, now], "25 days after the first fraud it counts half"
+    assert NOTHING_KNOWN.tolist() == [0.0, 0.0, 0.0, 0.0, NEVER_AGE, NEVER_AGE, 0.0, 0.0]
