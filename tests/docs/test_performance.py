@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks import curves_report, profile
+from benchmarks import curves_report, detection, profile
 from benchmarks.markers import text_between
 from benchmarks.race import report
 
@@ -26,3 +26,8 @@ def test_the_curves_are_those_that_were_measured():
 
 def test_the_profile_is_the_one_that_was_taken():
     assert text_between(PAGE, "profile") == profile.table(results("profile"))
+
+
+def test_what_is_found_on_the_simulator_is_what_was_measured():
+    page = (ROOT / "docs" / "detection.md").read_text()
+    assert text_between(page, "detection") == detection.table(results("detection"))
