@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from monitor.cli import _exit_code
 from monitor.commands.labels import write
 from monitor.errors import DatasetError
 from monitor.learn.dataset import replay
@@ -11,6 +12,7 @@ from monitor.learn.labels import Label, read_labels
 from monitor.learn.sources import FileSource
 from monitor.learn.topic import export
 from monitor.money.exchange import load_exchange
+from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
 from monitor.simulate.files import write_parquet
 from monitor.simulate.kafka import send
@@ -89,3 +91,23 @@ def test_labels_survive_the_way_from_a_file(tmp_path):
         Label("0017", "a-1", None, "fraud", 1_793_491_200_000, "chargeback"),
         Label("0018", "a-2", "m-3", "genuine", 1_793_601_000_000, "analyst"),
     ]
+
+
+def test_the_commands_export_and_learn_from_the_topics(settings, tmp_path, monkeypatch, capsys):
+    send(SPEC, settings, open_source(settings), labels=True)
+    for name in ("brokers", "topic_transactions", "topic_labels"):
+        monkeypatch.setenv(f"MONITOR_{name.upper()}", getattr(settings, name))
+    path = tmp_path / "payments.parquet"
+    assert not _exit_code(["export", "--out", str(path), "--since", "2026-01-05"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4,000 payments" in said
+    assert pyarrow.parquet.read_metadata(path).num_rows == 4_000
+    assert _exit_code(["export", "--out", str(path), "--since", "2030-01-01"]) == DatasetError.exit_code
+    options = ["--trees", "10", "--samples", "64", "--out", str(tmp_path / "models"), "--version"]
+    for version, source in (("topic", ["--from-topic"]), ("file", ["--from", str(path)])):
+        _exit_code(["export", "--out", str(path)])
+        assert not _exit_code(["train", *source, *options, version])
+    models = [load_model(tmp_path / "models", version) for version in ("topic", "file")]
+    assert models[0].manifest["training"]["data_sha256"] == models[1].manifest["training"]["data_sha256"]
+    assert models[0].review_threshold == models[1].review_threshold
+    assert "--from-topic" in (tmp_path / "models/topic/card.md").read_text()
