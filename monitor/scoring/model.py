@@ -139,9 +139,10 @@ class Model:
 
 
 def as_rows(matrix: NDArray[Any], columns: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The columns of a matrix as the methods take them, float32[n, k]."""
+    """The columns of a matrix as the methods take them, float32[n, k]; the matrix itself where it is that already: training data may fill half the memory."""
+    every = matrix.shape[1] == len(columns) and bool((columns == np.arange(len(columns))).all())
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and compares as it should
-        return matrix[:, columns].astype(np.float32)
+        return (matrix if every else matrix[:, columns]).astype(np.float32, copy=False)
 
 
 def features_of(parts: Iterable[Part]) -> tuple[str, ...]:
