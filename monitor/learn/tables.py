@@ -23,6 +23,9 @@ from monitor.wire.hashing import HashKey
 SLICE_ROWS = 250_000
 """Payments in memory at a time, some 100 MB with their features."""
 
+_READ_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1}
+"""By default sixteen batches are read ahead: a gigabyte."""
+
 FIRST, LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 _CSV_TYPES = {"amount_minor": pa.int64()} | {
@@ -71,7 +74,9 @@ class Tables:
         columns = [name for name in (*REQUIRED, *OPTIONAL, *LABELS) if name in self.dataset.schema.names]
         if self.edges is None:
             chosen = _between(self.first_ms, self.last_ms + 1)
-            batches = self.dataset.to_batches(columns=columns, filter=chosen, batch_size=SLICE_ROWS, use_threads=False)
+            batches = self.dataset.to_batches(
+                columns=columns, filter=chosen, batch_size=SLICE_ROWS, use_threads=False, **_READ_AHEAD
+            )
             yield from (pa.Table.from_batches([batch]) for batch in batches if batch.num_rows)
             return
         for start, end in zip(self.edges[:-1].tolist(), self.edges[1:].tolist(), strict=True):
