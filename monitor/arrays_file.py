@@ -6,6 +6,7 @@ size, which numpy would allocate before it reads a byte. No pickle is ever loade
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def read_arrays(content: bytes, dtypes: Mapping[str, Any], path: Path) -> dict[s
             return {
                 name: _read(archive.read(f"{name}.npy"), np.dtype(dtype), path, name) for name, dtype in dtypes.items()
             }
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _refused(path, str(error)) from None
 
 

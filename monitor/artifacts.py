@@ -46,9 +46,12 @@ class Shelf:
         self.held = Artifacts(None, Book())
 
     def look(self) -> bool:
-        """Whether `held` is another now. Blocks while files are read; never raises for what is wrong with them."""
+        """Whether `held` is another now. Blocks while files are read; never raises for what is wrong with them.
+
+        While something is refused everything is read again: a file that is restored has no other name, and a mount that comes back neither.
+        """
         found = self._names()
-        if found == self._seen:
+        if found == self._seen and not self.held.refused:
             return False
         self._seen = found
         refused: list[str] = []
@@ -57,6 +60,8 @@ class Shelf:
         risk = self._tried(self._signed, before.risk, refused)
         candidate = self._tried(self._watching, None, refused)
         self.held = Artifacts(model, risk, candidate, tuple(refused))
+        for each in set(refused) - set(before.refused):
+            log.error("refused", extra={"error": each})
         return True
 
     def _approved(self) -> Model | None:
@@ -78,8 +83,7 @@ class Shelf:
     def _tried(self, load: Callable[[], _Loaded], before: _Loaded, refused: list[str]) -> _Loaded:
         try:
             return load()
-        except ArtifactError as error:
-            log.error("refused", extra={"error": str(error)})  # noqa: TRY400 (the message says all; a trace helps nobody)
+        except (ArtifactError, OSError) as error:
             refused.append(str(error))
             return before
 
@@ -88,11 +92,9 @@ class Shelf:
         try:
             version = current_version(self._models_dir)
             model = " ".join([version, seal_of(self._models_dir, version), *approvers(self._models_dir, version)])
-        except ArtifactError as error:
+        except (ArtifactError, OSError) as error:
             model = str(error)
-        snapshots = versions_of(self._risk_dir)
-        signed = (each for version in snapshots for each in approvers(self._risk_dir, version))
-        return model, _candidate(self._models_dir), (*snapshots, *signed)
+        return model, _candidate(self._models_dir), _snapshots(self._risk_dir)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -116,5 +118,14 @@ def _candidate(models_dir: Path) -> str:
     try:
         version = current_version(models_dir, CANDIDATE)
         return f"{version} {seal_of(models_dir, version)}"
-    except ArtifactError as error:
+    except (ArtifactError, OSError) as error:
         return str(error)
+
+
+def _snapshots(risk_dir: Path) -> tuple[str, ...]:
+    """What stands for the snapshots and their signatures."""
+    try:
+        snapshots = versions_of(risk_dir)
+        return (*snapshots, *(each for version in snapshots for each in approvers(risk_dir, version)))
+    except (ArtifactError, OSError) as error:
+        return (str(error),)

@@ -6,6 +6,7 @@ malice: who can write the directory can write its sums, but not another's signat
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from monitor.errors import ArtifactError
 
@@ -90,6 +92,17 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise ArtifactError(f"{path}: larger than {most} bytes; restore the file, or choose another version")
     return content
+
+
+def read_json(content: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object in the bytes of `path`. Raises `ArtifactError` for what is none, however deep it is nested."""
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not JSON ({error}); restore the file") from None
+    if not isinstance(read, dict):
+        raise ArtifactError(f"{path}: not a JSON object; restore the file")
+    return read
 
 
 def check_digest(path: Path, content: bytes, expected: str | None, source: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.jit import kernel
+from monitor.wire.columns import CHANNELS
 
 BINS = 10
 SCORE = "anomaly_score"
@@ -125,7 +126,8 @@ class DriftWatch:
         if (version, seal) == self._following:
             return
         reference = Reference.from_entry(entry)
-        fits = reference is not None and len(reference.names) == len(columns) + 1
+        # rails are indices in a kernel that checks none
+        fits = reference is not None and len(reference.names) == len(columns) + 1 and reference.rails == CHANNELS
         self._following, self._columns = (version, seal), columns
         self._drift = Drift(reference) if reference is not None and fits else None
 

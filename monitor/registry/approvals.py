@@ -10,14 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from monitor.errors import ArtifactError, SettingsError
 from monitor.keys import key_id, load_public
-from monitor.sealed import checked_name, read_bounded, write_durably
+from monitor.sealed import checked_name, read_bounded, read_json, write_durably
 
 APPROVALS = "approvals"
 MODEL, RISK = "model", "risk"
@@ -121,7 +120,7 @@ def _stored(models_dir: Path, version: str) -> list[tuple[str, Approval, bytes]]
     found = []
     for path in sorted(directory.glob("*.json")):
         try:
-            entry: dict[str, Any] = json.loads(read_bounded(path, MAX_BYTES))
+            entry = read_json(read_bounded(path, MAX_BYTES), path)
             approval, signature = Approval(**entry["approval"]), bytes.fromhex(entry["signature"])
         except (ArtifactError, ValueError, KeyError, TypeError):
             continue

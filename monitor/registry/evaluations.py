@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import ArtifactError
-from monitor.sealed import checked_name, read_bounded, sha256_hex, write_durably
+from monitor.sealed import checked_name, read_bounded, read_json, sha256_hex, write_durably
 
 EVALUATIONS = "evaluations"
 MAX_BYTES = 4 << 20
@@ -55,10 +55,10 @@ def recorded(models_dir: Path, version: str, seal: str) -> tuple[Evaluation, str
             f"{path}: no evaluation of {version} on record; monitor evaluate --model {version} --record"
         )
     content = read_bounded(path, MAX_BYTES)
+    entry = read_json(content, path)
     try:
-        entry = json.loads(content)
         found = Evaluation(**{**entry, "failed": tuple(entry["failed"])})
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not an evaluation ({error}); evaluate {version} again") from None
     if (found.version, found.seal) != (version, seal):
         raise ArtifactError(f"{path}: of other bytes than {version} has now; evaluate it again")

@@ -21,7 +21,7 @@ from monitor.errors import ArtifactError
 from monitor.features.catalogue import RISK_KINDS
 from monitor.risk.book import Book, Entities, Snapshot
 from monitor.risk.figures import FIGURES
-from monitor.sealed import checked_name, open_sealed, write_sealed
+from monitor.sealed import checked_name, open_sealed, read_json, write_sealed
 from monitor.wire.records import Spans
 
 FORMAT = 1
@@ -87,11 +87,8 @@ def versions_of(risk_dir: Path) -> tuple[str, ...]:
 
 
 def _manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads(content)
-    except ValueError as error:
-        raise ArtifactError(f"{path}: not JSON ({error}); restore the file") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("figures") != list(FIGURES):
+    manifest = read_json(content, path)
+    if manifest.get("format") != FORMAT or manifest.get("figures") != list(FIGURES):
         raise ArtifactError(f"{path}: not a snapshot of format {FORMAT} with this release's figures; build it again")
     times: list[Any] = [manifest.get(name) for name in ("effective_ms", "expires_ms", "delay_ms")]
     if not all(type(each) is int for each in times) or not 0 <= times[0] < times[1]:

@@ -29,7 +29,7 @@ from monitor.scoring.forest import Forest
 from monitor.scoring.model import Method, Model, Part, feature_set_of, features_of
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import Scale
-from monitor.sealed import Sealed, checked_name, open_sealed, read_bounded, write_durably, write_sealed
+from monitor.sealed import Sealed, checked_name, open_sealed, read_bounded, read_json, write_durably, write_sealed
 
 __all__ = [
     "CANDIDATE",
@@ -192,12 +192,9 @@ def _part(sealed: Sealed, entry: Any) -> Part:
 
 
 def _read_manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads(content)
-    except ValueError as error:
-        raise ArtifactError(f"{path}: not JSON ({error}); restore the file") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+    manifest = read_json(content, path)
+    if manifest.get("format") != FORMAT:
+        found = manifest.get("format")
         raise ArtifactError(
             f"{path}: format {found!r}, this program reads {FORMAT}; train the model again with this release"
         )

@@ -1,5 +1,6 @@
 """What a worker takes from disk, and when."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 
@@ -78,6 +79,35 @@ def test_a_model_that_is_refused_leaves_the_one_before_serving(settings, models)
     (models / "current").write_text(f"{before.version}\n")
     assert shelf.look()
     assert shelf.held.refused == ()
+
+
+def test_a_file_that_is_restored_is_taken_though_no_name_has_changed(settings, models):
+    shelf = Shelf(settings())
+    content = (models / "second/forest.npz").read_bytes()
+    (models / "second/forest.npz").write_bytes(b"damaged")
+    (models / "current").write_text("second\n")
+    shelf.look()
+    assert shelf.held.model is None
+    (models / "second/forest.npz").write_bytes(content)
+    assert shelf.look()
+    assert shelf.held.model.version == "second"
+    assert not shelf.look()
+
+
+@pytest.mark.parametrize(
+    "place", ["models/second/manifest.json", "risk/odd name/manifest.json", "risk/deep/manifest.json"]
+)
+def test_garbage_is_refused_and_never_raised(settings, models, tmp_path, place):
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"[" * 100_000)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (path.parent / "SHA256SUMS").write_text(f"{digest}  manifest.json\n")
+    if place.startswith("models"):
+        (models / "current").write_text("second\n")
+    shelf = Shelf(settings())
+    assert shelf.look()
+    assert len(shelf.held.refused) == 1
 
 
 def test_a_snapshot_that_is_refused_leaves_the_book_before(settings, tmp_path):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from monitor.observe.drift import BINS, EVERY, FEWEST, FORGET_AT, MOVED, Drift, DriftWatch, Reference, reference_of
+from monitor.wire.columns import CHANNELS
 
-NAMES, RAILS = ("amount_z", "new_device", "anomaly_score"), ("card", "transfer")
+NAMES, RAILS = ("amount_z", "new_device", "anomaly_score"), CHANNELS
 
 
 def rows(n, shift=0.0, seed=1):
@@ -98,4 +99,13 @@ def test_a_watch_looks_at_a_sample_by_offset_and_starts_anew_with_another_model(
     assert np.isnan(watch.indexes()["amount_z", "card"]), "what is not scored does not count"
     watch.follow("m-3", "ef", None, np.array([3, 1]))
     watch.record("m-3", features, scores, np.zeros(n, np.int64), np.arange(n))
+    assert watch.indexes() == {}
+
+
+def test_a_reference_of_other_rails_is_not_followed(reference):
+    watch = DriftWatch()
+    few = reference.entry() | {"rails": ["card"]}
+    assert Reference.from_entry(few) is not None
+    watch.follow("m-1", "ab", few, np.array([3, 1]))
+    watch.record("m-1", np.zeros((16, 5)), np.zeros(16), np.full(16, len(CHANNELS) - 1), np.arange(16))
     assert watch.indexes() == {}
