@@ -116,9 +116,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         recovery_timeout_s=settings.recovery_timeout_s,
         reach=reach,
         partitions=source.partitions,
-        sideline=Sideline(
-            _watchers(settings, deciding), BestEffortWriter(producer_config(settings)).write, metrics.model
-        ),
+        sideline=Sideline(_watchers(settings, deciding), BestEffortWriter(producer_config(settings)), metrics.model),
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(

@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from monitor import __version__
+from monitor import __version__, served_vectors
 from monitor.artifacts import Artifacts, Shelf
 from monitor.candidate import Candidate
 from monitor.clock import Clock
+from monitor.effects import shadow
 from monitor.effects.names import Names
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
@@ -40,10 +41,10 @@ class DecidingContext:
         self._shelf.look()
         self.alert_schema_id = _our_schema(source, settings, settings.topic_alerts, "alert.avsc")
         self.audit_schema_id = _our_schema(source, settings, settings.topic_audit, "audit-block.avsc")
-        shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, "shadow-block.avsc")
+        shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, shadow.SCHEMA)
         self.candidate = Candidate(settings.topic_shadow, shadow_schema_id)
         self.candidate.model = self._shelf.held.candidate
-        self.vectors_schema_id = _our_schema(source, settings, settings.topic_vectors, "vectors-block.avsc")
+        self.vectors_schema_id = _our_schema(source, settings, settings.topic_vectors, served_vectors.SCHEMA)
         exchange = load_exchange(settings.exchange_rates)
         self._fixed = {
             "monitor": __version__,

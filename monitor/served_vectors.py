@@ -4,22 +4,19 @@ Accounts are sampled by their hash, so that all of an account's payments are in 
 anew from the transactions and compares.
 """
 
-import io
-import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.features.catalogue import CATALOGUE, feature_set_digest
-from monitor.resources import shipped
 from monitor.sideline import Aside, Watched
 from monitor.state.dispositions import Disposition
 from monitor.wire.columns import ACCOUNT_ID
-from monitor.wire.framing import HEADER_BYTES, frame
+from monitor.wire.our_records import read_record, write_record
+
+SCHEMA = "vectors-block.avsc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +75,14 @@ def vectors_value(vectors: Vectors, schema_id: int) -> bytes:
         "offsets": vectors.offsets.astype("<i8").tobytes(),
         "features": vectors.features.astype("<f8").tobytes(),
     }
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, _schema(), record)
-    return frame(schema_id, out.getvalue())
+    return write_record(SCHEMA, record, schema_id)
 
 
 def read_vectors(value: bytes) -> Vectors:
     """Those of a Kafka value. Raises `ValueError` for what is none."""
-    try:
-        read: Any = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), _schema(), None)
-        offsets = np.frombuffer(read["offsets"], "<i8")
-        features = np.frombuffer(read["features"], "<f8").reshape(len(offsets), read["columns"])
-    except (EOFError, IndexError, KeyError, TypeError, ValueError, StopIteration) as error:
-        raise ValueError(f"not a block of vectors: {error}") from None
+    read = read_record(SCHEMA, value)
+    offsets = np.frombuffer(read["offsets"], "<i8")
+    features = np.frombuffer(read["features"], "<f8").reshape(len(offsets), read["columns"])
     return Vectors(read["topic_id"], read["partition"], read["risk"], read["catalogue"], offsets, features)
 
 
@@ -98,8 +90,3 @@ def read_vectors(value: bytes) -> Vectors:
 def catalogue_digest(columns: int) -> str:
     """Of the definitions of the first columns."""
     return feature_set_digest(tuple(feature.name for feature in CATALOGUE[:columns]))
-
-
-@cache
-def _schema() -> Any:
-    return fastavro.parse_schema(json.loads((shipped("schemas") / "vectors-block.avsc").read_text(encoding="utf-8")))

@@ -7,7 +7,7 @@ said once; nothing of it reaches the way of a transaction. A run is offered only
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import NamedTuple, Protocol
@@ -22,6 +22,9 @@ MOST_WAITING = 32
 
 IDLE_S = 0.2
 """Between two looks at whether to stop."""
+
+LAST_S = 2.0
+"""What a stop waits for it, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,18 @@ class Watcher(Protocol):
         ...
 
 
+class Writer(Protocol):
+    """Where it is written."""
+
+    def write(self, record: Aside) -> None:
+        """Hand it over; raises when it cannot."""
+        ...
+
+    def flush(self) -> None:
+        """Nothing will follow: wait a moment for what was handed over."""
+        ...
+
+
 class Told(Protocol):
     """What hears how it goes."""
 
@@ -64,15 +79,15 @@ class Told(Protocol):
 
 
 class Sideline:
-    """`write` takes an `Aside`, and raises when it cannot. While no watcher looks it does nothing, and starts no thread."""
+    """While no watcher looks it does nothing, and starts no thread."""
 
     def __init__(
         self,
         watchers: Iterable[Watcher] = (),
-        write: Callable[[Aside], None] = lambda _aside: None,
+        writer: Writer | None = None,
         told: Told | None = None,
     ) -> None:
-        self._watchers, self._write, self._told = tuple(watchers), write, told
+        self._watchers, self._writer, self._told = tuple(watchers), writer, told
         self._queue: Queue[Watched] = Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -93,10 +108,10 @@ class Sideline:
                 self._tell(each.name, "dropped", watched, 0.0)
 
     def stop(self) -> None:
-        """Drop what waits."""
+        """Drop what waits, and give what was written a moment to leave."""
         self._stopping = True
         if self._thread is not None:
-            self._thread.join(timeout=5 * IDLE_S)
+            self._thread.join(timeout=LAST_S)
 
     def _work(self) -> None:
         while not self._stopping:
@@ -107,13 +122,15 @@ class Sideline:
             for each in self._watchers:
                 if each.looks:
                     self._see(each, watched)
+        if self._writer is not None:
+            self._writer.flush()
 
     def _see(self, watcher: Watcher, watched: Watched) -> None:
         began = time.thread_time()
         try:
             aside = watcher.see(watched)
-            if aside is not None:
-                self._write(aside)
+            if aside is not None and self._writer is not None:
+                self._writer.write(aside)
         except Exception as error:  # a watcher's failure must reach nobody else
             self._tell(watcher.name, "failed", watched, time.thread_time() - began)
             if str(error) != self._said.get(watcher.name):

@@ -1,9 +1,5 @@
 """Where checkpoints are kept: a file of JSON lines, or a topic. Both are only ever appended to."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +7,7 @@ from confluent_kafka import Producer
 
 from monitor.audit.topic import read_partition
 from monitor.errors import BrokerError, SettingsError
+from monitor.line_file import append_line, read_lines
 from monitor.settings import Settings
 from monitor.wire.kafka_config import producer_config
 
@@ -38,23 +35,13 @@ class FileLedger:
 
     def lines(self) -> list[bytes]:
         try:
-            return self._path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
+            return read_lines(self._path)
         except OSError as error:
             raise SettingsError(f"checkpoints {self._path}: {error.strerror}; name a file of checkpoints") from None
 
     def append(self, line: bytes) -> None:
         try:
-            with _locked(self._path) as descriptor:
-                whole = sum(len(each) + 1 for each in self.lines())
-                os.ftruncate(descriptor, whole)
-                os.lseek(descriptor, whole, os.SEEK_SET)
-                with os.fdopen(os.dup(descriptor), "wb") as out:
-                    out.write(line + b"\n")
-                    out.flush()
-                    os.fsync(out.fileno())
-            _sync_directory(self._path.parent)
+            append_line(self._path, lambda _: line)
         except OSError as error:
             raise SettingsError(
                 f"checkpoints {self._path}: {error.strerror}; name a file that can be written"
@@ -87,21 +74,3 @@ def ledger_at(settings: Settings | None, where: str) -> Ledger:
     if settings is None:
         raise SettingsError(f"checkpoints {where}: no Kafka to read them from; name a file")
     return TopicLedger(settings, where.removeprefix(TOPIC))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

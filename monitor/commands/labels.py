@@ -1,13 +1,9 @@
 """`monitor labels`: what was found out about transactions, into the labels topic (docs/labels.md)."""
 
-import io
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-import fastavro
 from confluent_kafka import KafkaException, Producer
 
 from monitor.errors import BrokerError, DatasetError
@@ -16,8 +12,8 @@ from monitor.learn.sources import FileSource
 from monitor.resources import shipped
 from monitor.settings import Settings, load_settings
 from monitor.wire import columns as cells
-from monitor.wire.framing import frame
 from monitor.wire.kafka_config import producer_config
+from monitor.wire.our_records import write_record
 from monitor.wire.records import Spans
 from monitor.wire.schema_source import open_source
 
@@ -83,14 +79,11 @@ def write(settings: Settings, found: Iterable[Label]) -> None:
     """Produce the labels, keyed by account. Raises `BrokerError` unless every one was acknowledged."""
     text = (shipped("schemas") / "label.avsc").read_text()
     schema_id = open_source(settings).id_of(f"{settings.topic_labels}-value", text)
-    schema: Any = fastavro.parse_schema(json.loads(text))
     failed: list[object] = []
     producer = Producer(producer_config(settings) | {"linger.ms": 20})
     try:
         for label in found:
-            out = io.BytesIO()
-            fastavro.schemaless_writer(out, schema, label._asdict())
-            value = frame(schema_id, out.getvalue())
+            value = write_record("label.avsc", label._asdict(), schema_id)
             producer.produce(
                 settings.topic_labels,
                 value,

@@ -106,7 +106,7 @@ def sign(config: Path | None, version: str, key_file: Path, passphrase_file: Pat
 )
 @click.pass_obj
 def list_snapshots(config: Path | None, risk_dir: Path | None) -> None:
-    """The snapshots there are, and when each is in force."""
+    """The snapshots that workers hold, the latest of those there are, and when each is in force."""
     book = load_book(risk_dir or load_settings(config).risk_dir)
     table = Table(
         "snapshot", "in force from", "expires", *(f"{kind}s" for kind in RISK_KINDS), box=None, pad_edge=False

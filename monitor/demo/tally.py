@@ -1,6 +1,5 @@
 """What came of it: counts from the audit log, alerts as a consumer sees them, and both held against the simulator's labels."""
 
-import io
 import json
 import threading
 import uuid
@@ -8,14 +7,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-import fastavro
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from monitor.effects.alerts import alert_schema
 from monitor.effects.block import read_block
 from monitor.settings import Settings
-from monitor.wire.framing import HEADER_BYTES
 from monitor.wire.kafka_config import consumer_config
+from monitor.wire.our_records import read_record
 
 LATEST_ALERTS = 50
 
@@ -83,7 +80,7 @@ class Tally:
 
     def note_alert(self, value: bytes) -> None:
         """Count one alert."""
-        alert: Any = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), alert_schema(), None)
+        alert = read_record("alert.avsc", value)
         if alert["alert_id"] in self._seen:
             self.repeated += 1
             return

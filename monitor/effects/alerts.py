@@ -5,13 +5,11 @@ Headers follow the CloudEvents Kafka protocol binding 1.0.2, binary content mode
 """
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +19,11 @@ from monitor.effects.attributions import Attributions
 from monitor.effects.avro import array, long, same_text, text
 from monitor.effects.joined import Joined, joined
 from monitor.effects.message import Message
-from monitor.resources import shipped
 from monitor.state.dispositions import Lacking
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
 from monitor.wire.framing import frame
+from monitor.wire.our_records import our_schema
 
 CE_TYPE = "monitor.alert.v1"
 """The CloudEvents type of an alert; another format of the payload takes another."""
@@ -195,10 +193,9 @@ def _rule_hit(hit: RuleHit) -> bytes:
     )
 
 
-@cache
 def alert_schema() -> Any:
     """The shipped schemas/alert.avsc, parsed by fastavro."""
-    return fastavro.parse_schema(json.loads((shipped("schemas") / "alert.avsc").read_text(encoding="utf-8")))
+    return our_schema("alert.avsc")
 
 
 def rfc3339(time_ms: int) -> str:

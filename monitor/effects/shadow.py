@@ -1,18 +1,15 @@
 """What a candidate thought of a run, as a Kafka record: schemas/shadow-block.avsc in the Confluent wire format."""
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.resources import shipped
-from monitor.wire.framing import HEADER_BYTES, frame
+from monitor.wire.our_records import read_record, write_record
+
+SCHEMA = "shadow-block.avsc"
 
 CANDIDATE_SHIFT = 16
 """Times a candidate's outcome, in a byte with the champion's."""
@@ -64,20 +61,15 @@ def shadow_value(block: ShadowBlock, schema_id: int) -> bytes:
             for row, transaction, account in block.alerts
         ],
     }
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, shadow_schema(), record)
-    return frame(schema_id, out.getvalue())
+    return write_record(SCHEMA, record, schema_id)
 
 
 def read_shadow(value: bytes) -> ShadowBlock:
     """The block in a record's value. Raises `ValueError` for what is none."""
-    try:
-        read: Any = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), shadow_schema(), None)
-        offsets = np.frombuffer(read["offsets"], "<i4").astype(np.int64) + read["first_offset"]
-        scores = [np.frombuffer(read[f"{name}_scores"], "<f4") for name in ("champion", "candidate")]
-        outcomes = np.frombuffer(read["outcomes"], np.uint8)
-    except (EOFError, IndexError, KeyError, TypeError, StopIteration) as error:
-        raise ValueError(f"not a shadow block: {error}") from None
+    read = read_record(SCHEMA, value)
+    offsets = np.frombuffer(read["offsets"], "<i4").astype(np.int64) + read["first_offset"]
+    scores = [np.frombuffer(read[f"{name}_scores"], "<f4") for name in ("champion", "candidate")]
+    outcomes = np.frombuffer(read["outcomes"], np.uint8)
     if not len(offsets) == len(outcomes) == len(scores[0]) == len(scores[1]):
         raise ValueError("not a shadow block: its columns are of unequal length")
     plain = {name: read[name] for name in _PLAIN}
@@ -91,12 +83,6 @@ def read_shadow(value: bytes) -> ShadowBlock:
         candidate_outcomes=outcomes // CANDIDATE_SHIFT,
         alerts=[(each["row"], each["transaction_id"], each["account_id"]) for each in read["alerts"]],
     )
-
-
-@cache
-def shadow_schema() -> Any:
-    """The shipped schemas/shadow-block.avsc, parsed by fastavro."""
-    return fastavro.parse_schema(json.loads((shipped("schemas") / "shadow-block.avsc").read_text(encoding="utf-8")))
 
 
 def _ms(moment: Any) -> int:

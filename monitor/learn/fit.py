@@ -119,8 +119,8 @@ def fit(training: Dataset, recipe: Recipe, version: str, now_ms: int | None = No
     feature_set = feature_set_of(recipe.feature_set, features_of(parts))
     # thresholds of 1: they are about to be chosen, by the scores of the model itself
     draft = Model(version, tuple(parts), 1.0, 1.0, feature_set)
-    chosen = training.rows(judged)
-    review, block = _thresholds(scores_of(draft, chosen), chosen, recipe, now_ms)
+    usual = training.rows(judged)
+    review, block = _thresholds(scores_of(draft, usual), usual, recipe, now_ms)
     return Model(version, draft.parts, review, block, feature_set)
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ def export(
     to_ms: int | None = None,
     on_progress: Callable[[int], None] = lambda _records: None,
 ) -> Exported:
-    """Write the payments of the transactions topic whose event times are in range, with what the labels topic says of them, to `path`.
+    """Write the payments of the transactions topic whose event times are in range, with what the labels topic says of them, to `path`,
+    which is replaced whole or not at all.
 
     `on_progress` hears how many records were read. Raises `BrokerError`, `TopicError`, `SchemaError`, and `DatasetError` when no payment is in range.
     """
@@ -77,7 +79,7 @@ def export(
     cache = ReaderCache(source, SystemClock())
     undecodable: Counter[str] = Counter()
     payments, labelled = 0, 0
-    with pyarrow.parquet.ParquetWriter(path, SCHEMA) as writer:
+    with _whole(path) as waiting, pyarrow.parquet.ParquetWriter(waiting, SCHEMA) as writer:
         for values in _values(settings, from_ms):
             on_progress(len(values))
             ids = set(np.unique(schema_ids(values)).tolist()) - {NO_ID}
@@ -91,11 +93,26 @@ def export(
             if rows.size:
                 writer.write_table(_table(columns, rows, fraud, known))
             payments, labelled = payments + rows.size, labelled + count
-    if not payments:
-        raise DatasetError(
-            f"{settings.topic_transactions}: no payments in the time asked for; widen --since and --until"
-        )
+        if not payments:
+            raise DatasetError(
+                f"{settings.topic_transactions}: no payments in the time asked for; widen --since and --until"
+            )
     return Exported(payments, labelled, len(verdicts) - labelled, dict(undecodable))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write what becomes `path` once it is whole; nothing is left of what did not."""
+    waiting = path.with_name(f".{path.name}.new")
+    try:
+        yield waiting
+        waiting.replace(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be written ({error.strerror or error}); make room, or name another file"
+        ) from None
+    finally:
+        waiting.unlink(missing_ok=True)
 
 
 def _values(settings: Settings, from_ms: int | None) -> Iterator[Spans]:

@@ -1,6 +1,5 @@
 """Alerts and dead letters as they were read, by the partition of the transaction that each is about."""
 
-import io
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,12 +7,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-import fastavro
-
 from monitor.decide.policy import OUTCOMES
-from monitor.effects.alerts import alert_schema
 from monitor.effects.deadletters import CONNECT_PREFIX
-from monitor.wire.framing import unframe
+from monitor.wire.our_records import read_record
 
 _SCORE = struct.Struct("<d")
 
@@ -57,8 +53,7 @@ class Sorter:
     def add_alerts(self, messages: Iterable[Any]) -> None:
         """Messages of one partition of the alert topic. Raises ValueError for one that is no alert."""
         for message in messages:
-            _, payload = unframe(message.value())
-            fields: Any = fastavro.schemaless_reader(io.BytesIO(payload), alert_schema(), None)
+            fields = read_record("alert.avsc", message.value())
             source = dict(message.headers() or ()).get("ce_source", b"").decode()
             if fields["source_topic"] != self._topic or source != f"/fraud-monitor/{self._app_id}":
                 continue

@@ -71,7 +71,7 @@ class Reference:
             self._position = decided.position
             self._compare(kept, decided, at)
             risk = self._deciding.versions["risk"]
-            self._served.compare(self._audited.partition, risk, kept, decided, self._found)
+            self._served.compare(self._audited.topic_id, self._audited.partition, risk, kept, decided, self._found)
 
     def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
         """Changelog values by account, without those forgotten."""

@@ -12,17 +12,19 @@ from monitor.wire.records import Records
 
 
 class Served:
-    """The sampled vectors of all partitions, by offset; compared as the reference goes along."""
+    """The sampled vectors of all partitions of every topic there ever was by that name, by offset; compared as the reference goes along."""
 
     def __init__(self, vectors: Iterable[Vectors]) -> None:
-        self._by_partition: dict[int, dict[int, tuple[str, str, bytes]]] = defaultdict(dict)
+        self._by_log: dict[tuple[str, int], dict[int, tuple[str, str, bytes]]] = defaultdict(dict)
         for each in vectors:
             for offset, row in zip(each.offsets.tolist(), each.features, strict=True):
-                self._by_partition[each.partition][offset] = (each.catalogue, each.risk, row.tobytes())
+                self._by_log[each.topic_id, each.partition][offset] = (each.catalogue, each.risk, row.tobytes())
 
-    def compare(self, partition: int, risk: str, records: Records, decided: Decided, found: Findings) -> None:
+    def compare(
+        self, topic_id: str, partition: int, risk: str, records: Records, decided: Decided, found: Findings
+    ) -> None:
         """Those of `records`; vectors of other definitions, or of other snapshots of risk than `risk`, are left out."""
-        served, width = self._by_partition.get(partition), decided.features.shape[1]
+        served, width = self._by_log.get((topic_id, partition)), decided.features.shape[1]
         if not served:
             return
         for row, offset in enumerate(records.offsets.tolist()):

@@ -1,24 +1,26 @@
-"""The history of what was served: a file of lines, each holding the digest of the one before, so that nothing is taken out unseen."""
+"""The history of what was served: a file of lines, each holding the digest of the one before, so that none is altered or taken out of the middle unseen.
 
-import fcntl
+Its end can be cut by who can write the directory: what was served when is proved by the audit trail, whose blocks name their model.
+"""
+
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from monitor.errors import ArtifactError
+from monitor.line_file import append_line, read_lines
 from monitor.sealed import sha256_hex
 
 HISTORY = "history.jsonl"
 FIRST = "0" * 64
 """The `previous` of the first line."""
 
-PROMOTED, ROLLED_BACK, CANDIDATE = "promoted", "rolled back", "candidate"
+PROMOTED, ROLLED_BACK = "promoted", "rolled back"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happened: `action` made `version` (of these bytes: `seal`) the one served, after `before`. `signers`: key ids of its approvals."""
+    """What happened: `action` made `version` (of these bytes: `seal`) the one served, after `before`. `signers`: who approved it."""
 
     action: str
     version: str
@@ -53,23 +55,23 @@ def steps(models_dir: Path) -> list[Step]:
     return found
 
 
-def add(models_dir: Path, step: Step) -> Step:
-    """Append it behind the last one; on the disk on return."""
+def add(models_dir: Path, step: Step) -> None:
+    """Append it behind the last one; on the disk on return. Raises `ArtifactError` when it cannot be written."""
     path = models_dir / HISTORY
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        before = _lines(path)
-        made = replace(step, previous=sha256_hex(before[-1]) if before else FIRST)
-        file.write(made.line() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return made
+    try:
+        append_line(path, lambda before: _after(step, before).line())
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: cannot be written ({error.strerror}); ask for write access to models_dir"
+        ) from None
+
+
+def _after(step: Step, before: list[bytes]) -> Step:
+    return replace(step, previous=sha256_hex(before[-1]) if before else FIRST)
 
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
+        return read_lines(path)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror}); ask for access to models_dir") from None

@@ -28,6 +28,9 @@ FORMAT = 1
 MANIFEST, ARRAYS = "manifest.json", "figures.npz"
 MAX_MANIFEST_BYTES, MAX_ARRAYS_BYTES = 1 << 20, 64 << 20
 
+LATEST = 32
+"""Snapshots in a book: a month of them, built daily. Every audit block names them all, and every payment is looked up in the one of its time."""
+
 _DTYPES: Mapping[str, Any] = {
     f"{kind}_{name}": np.dtype(dtype)
     for kind in RISK_KINDS
@@ -75,15 +78,26 @@ def load_snapshot(risk_dir: Path, version: str) -> Snapshot:
     )
 
 
-def load_book(risk_dir: Path, not_expired_at_ms: int | None = None) -> Book:
-    """All snapshots of the directory, or those that expire after a moment; an empty book when there is no directory. Raises `ArtifactError`."""
-    snapshots = (load_snapshot(risk_dir, version) for version in versions_of(risk_dir))
-    return Book.of(each for each in snapshots if not_expired_at_ms is None or each.expires_ms > not_expired_at_ms)
+def load_book(risk_dir: Path, latest: int = LATEST) -> Book:
+    """The `latest` snapshots of the directory by `effective_ms`; an empty book when there is no directory. Raises `ArtifactError`.
+
+    Only those are read whole: a directory that has grown for years costs a worker no more than one of a month.
+    """
+    begin = {version: _begins(risk_dir, version) for version in versions_of(risk_dir)}
+    chosen = sorted(begin, key=lambda version: (begin[version], version))[-latest:]
+    return Book.of(load_snapshot(risk_dir, version) for version in chosen)
 
 
 def versions_of(risk_dir: Path) -> tuple[str, ...]:
     """Names of the snapshots in a directory, ascending; none when there is no such directory."""
     return tuple(sorted(path.parent.name for path in risk_dir.glob(f"[!.]*/{MANIFEST}")))
+
+
+def _begins(risk_dir: Path, version: str) -> int:
+    directory = risk_dir / checked_name(version)
+    content = open_sealed(directory).read(MANIFEST, MAX_MANIFEST_BYTES)
+    begins: int = _manifest(directory / MANIFEST, content, version)["effective_ms"]
+    return begins
 
 
 def _manifest(path: Path, content: bytes, version: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from confluent_kafka import KafkaError, Producer
 QUEUE_KBYTES = 64 << 10
 """Bytes that may wait for the broker."""
 
+FLUSH_S = 1.0
+
 
 class Outgoing(Protocol):
     """A record for a topic."""
@@ -36,6 +38,11 @@ class BestEffortWriter:
             failed, self._failed = self._failed, None
             raise OSError(f"topic {record.topic}: {failed.str()}")
         self._producer.produce(record.topic, record.value, record.key, on_delivery=self._delivered)
+
+    def flush(self) -> None:
+        """Wait for the broker's answers, `FLUSH_S` at most."""
+        if self._producer is not None:
+            self._producer.flush(FLUSH_S)
 
     def _delivered(self, error: KafkaError | None, _message: Any) -> None:
         self._failed = error or self._failed

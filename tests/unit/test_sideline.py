@@ -59,6 +59,16 @@ class Heard(list):
         self.append((name, result, records))
 
 
+class Writer:
+    """Calls a function for each record, and counts flushes."""
+
+    def __init__(self, write):
+        self.write, self.flushed = write, 0
+
+    def flush(self):
+        self.flushed += 1
+
+
 def watching(model):
     made = Candidate("shadow", 5)
     made.model = model
@@ -100,7 +110,8 @@ def test_a_candidate_that_looks_at_risk_finds_it_though_the_champion_does_not(wa
 
 def test_runs_offered_are_written_in_order_and_counted(watched, candidate):
     written, heard, watcher = [], Heard(), watching(None)
-    sideline = Sideline([watcher], written.append, heard)
+    writer = Writer(written.append)
+    sideline = Sideline([watcher], writer, heard)
     sideline.offer(watched)
     assert not heard, "nobody looks"
     watcher.model = candidate
@@ -108,6 +119,7 @@ def test_runs_offered_are_written_in_order_and_counted(watched, candidate):
         sideline.offer(watched)
     wait_until(lambda: len(heard) == 3, 30, lambda: str(heard))
     sideline.stop()
+    assert writer.flushed == 1
     assert heard == [("candidate", "recorded", 1_500)] * 3
     assert {(each.topic, each.key) for each in written} == {("shadow", b"3")}
     assert read_shadow(written[0].value).candidate == "next"
@@ -118,7 +130,7 @@ def test_runs_offered_are_written_in_order_and_counted(watched, candidate):
 
 def test_who_falls_behind_misses_runs_and_holds_nothing_up(watched, candidate):
     heard, gate = Heard(), threading.Event()
-    sideline = Sideline([watching(candidate)], lambda _aside: gate.wait(30), heard)
+    sideline = Sideline([watching(candidate)], Writer(lambda _aside: gate.wait(30)), heard)
     for _ in range(2 * MOST_WAITING):
         sideline.offer(watched)
     assert ("candidate", "dropped", 1_500) in heard
@@ -134,7 +146,7 @@ def test_what_goes_wrong_is_counted_and_the_next_run_is_tried(watched, candidate
         if failing:
             raise failing.pop()
 
-    sideline = Sideline([watching(candidate)], write, heard)
+    sideline = Sideline([watching(candidate)], Writer(write), heard)
     for _ in range(3):
         sideline.offer(watched)
     wait_until(lambda: len(heard) == 3, 30, lambda: str(heard))
@@ -151,7 +163,7 @@ def test_one_watchers_failure_is_not_anothers(watched, candidate):
         def see(self, _watched):
             raise ValueError("no")
 
-    sideline = Sideline([Broken(), watching(candidate)], written.append, heard)
+    sideline = Sideline([Broken(), watching(candidate)], Writer(written.append), heard)
     sideline.offer(watched)
     wait_until(lambda: len(heard) == 2, 30, lambda: str(heard))
     sideline.stop()
@@ -174,5 +186,5 @@ def test_vectors_are_those_of_whole_accounts_as_they_were_served(watched):
 
 @pytest.mark.parametrize("value", [b"", b"\0\0\0\0\6", b"\0\0\0\0\6garbage"])
 def test_what_is_no_block_of_vectors_is_refused(value):
-    with pytest.raises(ValueError, match="not a block of vectors"):
+    with pytest.raises(ValueError, match="not a record of vectors-block"):
         read_vectors(value)

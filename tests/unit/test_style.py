@@ -32,11 +32,13 @@ SHARED = {
     "monitor.failpoints",
     "monitor.arrays_file",
     "monitor.keys",
+    "monitor.line_file",
     "monitor.sealed",
     "monitor.wire.records",
     "monitor.wire.columns",
     "monitor.wire.framing",
     "monitor.wire.hashing",
+    "monitor.wire.our_records",
     "monitor.guard.reasons",
     "monitor.state.layout",
     "monitor.state.dispositions",
@@ -97,7 +99,9 @@ LAYERS: dict[str, set[str]] = {
     "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.scoring"} | SETTINGS,
-    "monitor.deciding": {"monitor.artifacts", "monitor.candidate", "monitor.pipeline"} | STAGES | SETTINGS,
+    "monitor.deciding": {"monitor.artifacts", "monitor.candidate", "monitor.pipeline", "monitor.served_vectors"}
+    | STAGES
+    | SETTINGS,
     "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
     "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
     # beside the worker

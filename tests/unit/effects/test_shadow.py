@@ -1,14 +1,12 @@
 import dataclasses
-import io
 
-import fastavro
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.effects.shadow import ShadowBlock, read_shadow, shadow_schema, shadow_value
-from monitor.wire.framing import HEADER_BYTES
+from monitor.effects.shadow import SCHEMA, ShadowBlock, read_shadow, shadow_value
+from monitor.wire.our_records import read_record, write_record
 
 ROW = st.tuples(
     st.integers(0, 2**31 - 1), st.floats(width=32), st.floats(width=32), st.integers(0, 2), st.integers(0, 2)
@@ -39,14 +37,12 @@ def test_a_block_comes_back_as_it_was(rows, first):
 
 @pytest.mark.parametrize("value", [b"", b"\0\0\0\0\5", b"\0\0\0\0\5garbage"])
 def test_what_is_no_block_is_refused(value):
-    with pytest.raises(ValueError, match="not a shadow block"):
+    with pytest.raises(ValueError, match="not a record of shadow-block"):
         read_shadow(value)
 
 
 def test_columns_of_unequal_length_are_refused():
     value = shadow_value(block_of([(1, 0.5, 0.25, 0, 2)]), 5)
-    read = fastavro.schemaless_reader(io.BytesIO(value[HEADER_BYTES:]), shadow_schema(), None)
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, shadow_schema(), read | {"outcomes": b""})
+    read = read_record(SCHEMA, value)
     with pytest.raises(ValueError, match="unequal length"):
-        read_shadow(value[:HEADER_BYTES] + out.getvalue())
+        read_shadow(write_record(SCHEMA, read | {"outcomes": b""}, 5))

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from monitor.errors import ArtifactError
@@ -8,7 +9,7 @@ from monitor.registry import history
 from monitor.registry.approvals import Policy
 from monitor.registry.evaluations import recorded
 from monitor.registry.promotion import promote, rollback, standing
-from monitor.scoring.artifact import current_version, seal_of
+from monitor.scoring.artifact import current_version, save_model, seal_of
 
 NOW = 1_790_000_000_000
 
@@ -86,8 +87,44 @@ def test_a_rollback_serves_what_was_served_before(models_dir, evaluated):
     assert [each.action for each in history.steps(models_dir)] == ["promoted", "rolled back"]
 
 
+def test_a_second_rollback_goes_one_further_back_and_never_forward_to_what_was_rolled_back(
+    models_dir, evaluated, model
+):
+    third = replace(model, version="m-3")
+    save_model(models_dir, third, np.zeros((1, 2), np.float32), {"metrics": {}}, "# m-3\n")
+    nobody = Policy({}, 1)
+    for version in ("m-2", "m-3"):
+        evaluated(version)
+        promote(models_dir, version, nobody, "Cid", "", NOW)
+    assert [rollback(models_dir, nobody, "Dee", "", NOW).version for _ in range(2)] == ["m-2", "m-1"]
+    with pytest.raises(ArtifactError, match="nothing before m-1"):
+        rollback(models_dir, nobody, "Dee", "", NOW)
+    promote(models_dir, "m-3", nobody, "Cid", "mended", NOW)
+    assert rollback(models_dir, nobody, "Dee", "", NOW).version == "m-1"
+
+
+def test_two_keys_of_one_name_are_two_signers_of_whom_one_may_be_stale(
+    models_dir, approved, evaluated, policy, ann, ben
+):
+    approved(ann, evaluation="c" * 64)
+    approved(ben)
+    assert promote(models_dir, "m-2", policy(1), "Cid", "", NOW).signers == ("Ann",)
+
+
+def test_a_line_that_a_crash_cut_off_was_never_written(models_dir, evaluated):
+    evaluated("m-2")
+    promote(models_dir, "m-2", Policy({}, 1), "Cid", "", NOW)
+    path = models_dir / history.HISTORY
+    whole = path.read_bytes()
+    for torn in (whole[: len(whole) // 2], whole[:-1]):
+        path.write_bytes(whole + torn)
+        assert [step.version for step in history.steps(models_dir)] == ["m-2"]
+    rollback(models_dir, Policy({}, 1), "Dee", "", NOW)
+    assert [step.action for step in history.steps(models_dir)] == ["promoted", "rolled back"]
+
+
 def test_without_a_version_before_there_is_nothing_to_roll_back_to(models_dir):
-    with pytest.raises(ArtifactError, match="no version before m-1"):
+    with pytest.raises(ArtifactError, match="nothing before m-1"):
         rollback(models_dir, Policy({}, 1), "Dee", "", NOW)
 
 
@@ -110,6 +147,8 @@ def test_a_history_of_which_a_line_is_missing_or_changed_is_refused(models_dir, 
 
 def test_steps_are_chained_whoever_adds_them(models_dir):
     blank = history.Step("promoted", "m-2", "", "", "Cid", "", (), NOW)
-    first, second = (history.add(models_dir, replace(blank, why=why)) for why in ("a", "b"))
-    assert history.steps(models_dir) == [first, second]
+    for why in ("a", "b"):
+        history.add(models_dir, replace(blank, why=why))
+    first, second = history.steps(models_dir)
+    assert [first.why, second.why] == ["a", "b"]
     assert first.previous == history.FIRST != second.previous

@@ -95,11 +95,13 @@ def test_a_snapshot_comes_back_the_same(saved):
         assert mine.figures.tobytes() == theirs.figures.tobytes()
 
 
-def test_a_book_is_all_snapshots_of_a_directory_or_those_not_expired(saved):
+def test_a_book_is_the_latest_snapshots_of_a_directory(saved):
     directory, made = saved
     save_snapshot(directory, snapshot("2026-11-23", 15, 40), {})
-    assert load_book(directory).version == "2026-11-22,2026-11-23"
-    assert load_book(directory, not_expired_at_ms=20).version == "2026-11-23"
+    save_snapshot(directory, snapshot("2026-11-21", 12, 40), {})
+    assert load_book(directory).version == "2026-11-22,2026-11-21,2026-11-23"
+    (directory / "2026-11-22" / "figures.npz").unlink()
+    assert load_book(directory, latest=2).version == "2026-11-21,2026-11-23"
     assert load_book(directory / "missing").snapshots == ()
     with pytest.raises(ArtifactError, match="never changes"):
         save_snapshot(directory, made, {})
