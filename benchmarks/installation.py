@@ -83,14 +83,14 @@ class Worker:
 
     def done(self) -> int:
         """Transactions decided by it, as its /metrics say."""
-        return int(self._metrics("monitor_transactions_in_total").get("", 0))
+        return int(self.metric("monitor_transactions_in_total").get("", 0))
 
     def stages_s(self) -> dict[str, float]:
         """Seconds spent in each stage so far, as its /metrics say."""
-        found = self._metrics("monitor_stage_seconds_sum")
+        found = self.metric("monitor_stage_seconds_sum")
         return {labels.partition('"')[2].rstrip('"}'): seconds for labels, seconds in found.items()}
 
-    def _metrics(self, name: str) -> dict[str, float]:
+    def metric(self, name: str) -> dict[str, float]:
         """Values of one metric by labels as they are written, {} before it serves."""
         self.check()
         url = serving_url(self.log)

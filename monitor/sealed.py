@@ -43,7 +43,7 @@ def write_sealed(directory: Path, contents: Mapping[str, bytes]) -> Path:
     """Write the files and their sums as `directory`, whole or not at all. Raises `ArtifactError` when it exists: what is sealed never changes."""
     if directory.exists():
         raise ArtifactError(f"{directory}: exists already, and a version never changes; choose another --version")
-    sums = "".join(f"{sha256_hex(content)}  {name}\n" for name, content in sorted(contents.items()))
+    sums = sums_of({name: sha256_hex(content) for name, content in contents.items()})
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         waiting = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))
@@ -51,7 +51,7 @@ def write_sealed(directory: Path, contents: Mapping[str, bytes]) -> Path:
         raise _unwritable(directory, error) from None
     try:
         waiting.chmod(0o755)
-        for name, content in {**contents, SUMS: sums.encode()}.items():
+        for name, content in {**contents, SUMS: sums}.items():
             write_durably(waiting / name, content)
         waiting.rename(directory)
     except OSError as error:
@@ -63,9 +63,18 @@ def write_sealed(directory: Path, contents: Mapping[str, bytes]) -> Path:
 def open_sealed(directory: Path) -> Sealed:
     """The directory, its sums read. Raises `ArtifactError`."""
     sums = read_bounded(directory / SUMS, MAX_SUMS_BYTES)
+    return Sealed(directory, digests_of(sums), sha256_hex(sums))
+
+
+def sums_of(digests: Mapping[str, str]) -> bytes:
+    """The content of `SUMS` for hex digests by file name."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()
+
+
+def digests_of(sums: bytes) -> dict[str, str]:
+    """Hex digests by file name, of the content of `SUMS`."""
     lines = sums.decode("ascii", "replace").splitlines()
-    digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    return Sealed(directory, digests, sha256_hex(sums))
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def check_whole(directory: Path) -> str:

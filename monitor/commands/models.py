@@ -13,6 +13,7 @@ from rich.table import Table
 
 from monitor.artifacts import policy_of
 from monitor.clock import SystemClock
+from monitor.commands.elsewhere import add_mirroring, export_version
 from monitor.errors import ArtifactError
 from monitor.keys import PASSPHRASE, key_id, load_private, read_passphrase
 from monitor.registry import history
@@ -185,3 +186,7 @@ def _tell_standing(settings: Settings, version: str) -> int:
         click.echo(f"approved by {', '.join(found.signers)}")
     click.echo("\n".join(f"against it: {each}" for each in found.problems) or "fit to be served")
     return 1 if found.problems else 0
+
+
+add_mirroring(models, lambda settings: settings.models_dir)
+models.add_command(export_version)

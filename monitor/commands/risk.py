@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.clock import SystemClock
+from monitor.commands.elsewhere import add_mirroring
 from monitor.commands.progress import watched
 from monitor.errors import SettingsError
 from monitor.features.catalogue import RISK_KINDS
@@ -124,3 +125,6 @@ def _sign(risk_dir: Path, version: str, key: Ed25519PrivateKey) -> None:
 
 def _counts(made: Snapshot) -> str:
     return ", ".join(f"{len(each.figures):,} {kind}s" for kind, each in zip(RISK_KINDS, made.entities, strict=True))
+
+
+add_mirroring(risk, lambda settings: settings.risk_dir)

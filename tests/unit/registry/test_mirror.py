@@ -1,0 +1,149 @@
+import uuid
+
+import pytest
+
+from monitor.errors import ArtifactError
+from monitor.registry import history
+from monitor.registry.approvals import Policy
+from monitor.registry.mirror import Mirror, pull, push
+from monitor.registry.promotion import promote, standing
+from monitor.scoring.artifact import current_version, set_pointer
+
+NOW = 1_790_000_000_000
+
+
+@pytest.fixture(params=["file", "memory"])
+def url(request, tmp_path_factory):
+    """A place that fsspec knows, empty."""
+    return (
+        f"memory://{uuid.uuid4().hex}/models"
+        if request.param == "memory"
+        else f"file://{tmp_path_factory.mktemp('far')}/models"
+    )
+
+
+@pytest.fixture
+def promoted(models_dir, approved, policy, ann, ben):
+    """m-2, approved by two and served."""
+    approved(ann)
+    approved(ben, who="Ben")
+    promote(models_dir, "m-2", policy(2), "Cid", "less noise", NOW)
+    return models_dir
+
+
+def test_a_registry_goes_there_and_back_with_all_that_speaks_for_it(promoted, url, tmp_path, policy):
+    assert push(promoted, Mirror(url)).versions == ("m-1", "m-2")
+    here = tmp_path / "elsewhere"
+    assert pull(Mirror(url), here).versions == ("m-1", "m-2")
+    assert current_version(here) == "m-2"
+    found = standing(here, "m-2", policy(2))
+    assert (found.problems, set(found.signers)) == ((), {"Ann", "Ben"})
+    assert history.steps(here) == history.steps(promoted)
+
+
+def test_what_is_there_already_is_not_copied_again(promoted, url, tmp_path):
+    push(promoted, Mirror(url))
+    again = push(promoted, Mirror(url))
+    assert (again.versions, again.records) == ((), 0)
+    pull(Mirror(url), tmp_path / "elsewhere")
+    again = pull(Mirror(url), tmp_path / "elsewhere")
+    assert (again.versions, again.records) == ((), 0)
+
+
+def test_a_copy_that_broke_off_at_any_file_is_finished_by_the_next_and_never_half_a_version(
+    promoted, url, tmp_path, monkeypatch
+):
+    whole = Mirror(url)
+    for files in range(12):
+        mirror = Mirror(url)
+        _breaking(monkeypatch, mirror, "write", files)
+        with pytest.raises(OSError, match="the line broke"):
+            push(promoted, mirror)
+        here = tmp_path / f"{files}"
+        pull(whole, here)  # each version that it has is whole: this checks every byte of it
+        if (here / "current").exists():
+            assert (here / current_version(here)).is_dir()
+        for name in whole.names():
+            whole.remove(name)
+    push(promoted, whole)
+    for files in range(12):
+        mirror, here = Mirror(url), tmp_path / f"pulled-{files}"
+        _breaking(monkeypatch, mirror, "read", files)
+        with pytest.raises(OSError, match="the line broke"):
+            pull(mirror, here)
+        pull(whole, here)
+        assert current_version(here) == "m-2"
+
+
+def _breaking(monkeypatch, mirror, name, files):
+    left, call = [files], getattr(mirror, name)
+
+    def broken(*arguments):
+        if not left[0]:
+            raise OSError("the line broke")
+        left[0] -= 1
+        return call(*arguments)
+
+    monkeypatch.setattr(mirror, name, broken)
+
+
+@pytest.mark.parametrize("file", ["forest.npz", "manifest.json"])
+def test_a_flipped_byte_on_the_way_is_refused_and_nothing_of_the_version_is_kept(promoted, url, tmp_path, file):
+    mirror = Mirror(url)
+    push(promoted, mirror)
+    content = bytearray(mirror.read(f"m-1/{file}", 1 << 20))
+    content[len(content) // 2] ^= 1
+    mirror.write(f"m-1/{file}", bytes(content))
+    with pytest.raises(ArtifactError, match=f"m-1/{file}: SHA-256"):
+        pull(mirror, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere" / "m-1").exists()
+
+
+def test_other_bytes_of_one_name_are_refused_both_ways(promoted, url, tmp_path):
+    mirror = Mirror(url)
+    push(promoted, mirror)
+    pull(mirror, tmp_path / "elsewhere")
+    sums = mirror.read("m-1/SHA256SUMS", 1 << 20)
+    mirror.write("m-1/SHA256SUMS", sums.replace(sums[:4], b"0000", 1))
+    for copying in (lambda: push(promoted, mirror), lambda: pull(mirror, tmp_path / "elsewhere")):
+        with pytest.raises(ArtifactError, match="m-1: other bytes here than on the mirror"):
+            copying()
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", ".hidden"])
+def test_sums_that_name_a_file_elsewhere_are_refused(promoted, url, tmp_path, name):
+    mirror = Mirror(url)
+    mirror.write("m-9/SHA256SUMS", f"{'0' * 64}  {name}\n".encode())
+    with pytest.raises(ArtifactError, match="m-9/SHA256SUMS: not written by this program"):
+        pull(mirror, tmp_path / "elsewhere")
+
+
+def test_histories_that_went_on_differently_are_refused(promoted, url, tmp_path, evaluated):
+    mirror, here = Mirror(url), tmp_path / "elsewhere"
+    push(promoted, mirror)
+    pull(mirror, here)
+    promote(here, "m-2", Policy({}, 1), "Eve", "here", NOW)
+    promote(promoted, "m-2", Policy({}, 1), "Cid", "there", NOW)
+    push(promoted, mirror)
+    with pytest.raises(ArtifactError, match=r"history\.jsonl: here and on the mirror"):
+        pull(mirror, here)
+    with pytest.raises(ArtifactError, match=r"history\.jsonl: here and on the mirror"):
+        push(here, mirror)
+
+
+def test_a_candidate_that_was_ended_is_ended_there_too(promoted, url, tmp_path):
+    mirror, here = Mirror(url), tmp_path / "elsewhere"
+    set_pointer(promoted, "candidate", "m-1")
+    push(promoted, mirror)
+    pull(mirror, here)
+    assert current_version(here, "candidate") == "m-1"
+    (promoted / "candidate").unlink()
+    push(promoted, mirror)
+    pull(mirror, here)
+    assert not (here / "candidate").exists()
+
+
+@pytest.mark.parametrize("url", ["nosuch://bucket/models", "s3://bucket/models"])
+def test_a_url_that_fsspec_cannot_reach_says_what_to_install(url):
+    with pytest.raises(ArtifactError, match="its fsspec package is installed"):
+        Mirror(url).names()
