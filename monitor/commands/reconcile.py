@@ -25,7 +25,7 @@ from monitor.wire.kafka_log import KafkaLog
 def reconcile(config: Path | None, only: tuple[int, ...], no_reference: bool, wait_s: float, as_json: bool) -> int:
     """Hold alerts, dead letters, audit log and state against the input: lost, twice, out of order, different.
 
-    It decides the whole input anew, in one uninterrupted pass, and needs the settings, the model and the schemas of the workers; they
+    It decides the whole input anew, in one uninterrupted pass, and needs the settings, the models and the schemas of the workers; they
     may go on meanwhile. Leaves with 0 when nothing is wrong, with 1 otherwise. What is not decided yet is lag, and not wrong.
     """
     settings = load_settings(config)

@@ -15,8 +15,9 @@ from monitor.reconcile.audited import Audited, audited
 from monitor.reconcile.compare import compare_alerts, compare_decisions, compare_letters, compare_state
 from monitor.reconcile.effects import Sorter
 from monitor.reconcile.findings import Findings
+from monitor.reconcile.past import Past
 from monitor.reconcile.reference import Reference, comparable
-from monitor.reconcile.vectors import Served
+from monitor.reconcile.vectors import SampledVectors
 from monitor.served_vectors import Vectors, read_vectors
 from monitor.settings import Settings
 from monitor.state.forgetting import remembered
@@ -36,7 +37,8 @@ class Checker:
 
     def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
         self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
-        self._served = Served(())
+        self._vectors = SampledVectors(())
+        self._past = Past(settings.models_dir, settings.risk_dir)
         self._homes: dict[bytes, list[int]] = defaultdict(list)
 
     def partitions(self) -> list[int]:
@@ -68,7 +70,7 @@ class Checker:
             for batch in committed(settings, settings.topic_dlq, each):
                 effects.add_letters(batch)
         if self._deciding:
-            self._served = Served(self._vectors())
+            self._vectors = SampledVectors(self._served_vectors())
         self._progress("alerts, dead letters and vectors read")
         found = {}
         for partition in partitions:
@@ -80,7 +82,7 @@ class Checker:
                 found[homes[0]].note_split(account, homes)
         return found
 
-    def _vectors(self) -> Iterator[Vectors]:
+    def _served_vectors(self) -> Iterator[Vectors]:
         """As served; none where there is no such topic."""
         topic = self._settings.topic_vectors
         try:
@@ -95,8 +97,16 @@ class Checker:
         found = Findings()
         settings, partition = self._settings, log.partition
         deciding = self._deciding if self._deciding and comparable(log, self._deciding, found) else None
-        reference = Reference(log, settings.topic_transactions, deciding, self._served, found) if deciding else None
+        reference = (
+            Reference(log, settings.topic_transactions, deciding, self._past, self._vectors, found)
+            if deciding
+            else None
+        )
         offsets, digests = self._input(log, reference)
+        found.notes += [
+            f"partition {partition}: decided with {name}, which is not here: scores and outcomes are not compared: {why}"
+            for name, why in self._past.take_missing().items()
+        ]
         compare_decisions(log, offsets, found)
         written = effects.written[partition]
         compare_alerts(log, written, found)

@@ -1,9 +1,10 @@
 """The reference: the input of one partition decided anew, in one uninterrupted pass through the pure pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
@@ -11,7 +12,8 @@ from monitor.guard.reasons import Reason
 from monitor.pipeline import Decided, decide_run
 from monitor.reconcile.audited import Audited
 from monitor.reconcile.findings import Findings
-from monitor.reconcile.vectors import Served
+from monitor.reconcile.past import Past
+from monitor.reconcile.vectors import SampledVectors
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.state.forgetting import remembered
@@ -30,18 +32,21 @@ NO_ALERTS = 1 << 62
 COMPARED = ("monitor", "layout", "exchange")
 """Versions that state depends on."""
 
-SCORED_BY = ("model", "feature_set", "risk")
-"""Versions that scores depend on beside."""
-
 
 class Reference:
-    """Decides one partition, record by record as they are given, and compares decisions on the way."""
+    """Decides one partition, record by record as they are given, each with the model and the risk that its block names, and compares on the way."""
 
     def __init__(
-        self, audited: Audited, topic: str, deciding: DecidingContext, served: Served, found: Findings
+        self,
+        audited: Audited,
+        topic: str,
+        deciding: DecidingContext,
+        past: Past,
+        vectors: SampledVectors,
+        found: Findings,
     ) -> None:
         self._audited, self._topic, self._deciding, self._found = audited, topic, deciding, found
-        self._served = served
+        self._past, self._vectors = past, vectors
         self._accounts = Accounts()
         self._at = np.argsort(audited.decisions["offset"], kind="stable")
         self._sorted = audited.decisions["offset"][self._at]
@@ -49,7 +54,6 @@ class Reference:
             app_id="reference", topic=topic, topic_id=audited.topic_id, partition=audited.partition, start=audited.start,
             alerts_from_offset=NO_ALERTS, versions={}, schema_id=1,
         )  # fmt: skip
-        self._scores_too = self._same_model()
 
     def add(self, records: Records) -> None:
         """Transactions of the partition in offset order, all of them audited."""
@@ -64,14 +68,8 @@ class Reference:
         self._found.counts["on_trust"] += int(trusted.sum())
         chosen = there & ~trusted
         kept, at = records[chosen], rows[chosen]
-        if len(kept):
-            run = Run(self._topic, self._audited.partition, self._position.last_offset, kept)
-            context = replace(self._deciding.for_records(kept), versions={})
-            decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
-            self._position = decided.position
-            self._compare(kept, decided, at)
-            risk = self._deciding.versions["risk"]
-            self._served.compare(self._audited.topic_id, self._audited.partition, risk, kept, decided, self._found)
+        for first, end, number in self._stretches(at):
+            self._decide(kept[first:end], at[first:end], number)
 
     def state(self, idle_ttl_ms: int) -> dict[bytes, bytes]:
         """Changelog values by account, without those forgotten."""
@@ -81,7 +79,32 @@ class Reference:
             dict(zip(keys, self._accounts.values(slots), strict=True)), self._audited.watermark_ms, idle_ttl_ms
         )
 
-    def _rows(self, records: Records) -> np.ndarray:
+    def _stretches(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        """(first, end, number of the versions in force) of records that follow each other and were decided with the same versions."""
+        if not rows.size:
+            return
+        numbers = np.searchsorted(self._audited.rows, rows, side="right") - 1
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(numbers)) + 1])
+        ends = np.append(starts[1:], rows.size)
+        yield from zip(starts.tolist(), ends.tolist(), numbers[starts].tolist(), strict=True)
+
+    def _decide(self, records: Records, rows: NDArray[np.int64], number: int) -> None:
+        versions = self._audited.versions[number]
+        served = self._past.served(versions)
+        context = replace(self._deciding.for_records(records), versions={})
+        if served is not None:
+            context = replace(context, model=served.model, risk=served.risk)
+        run = Run(self._topic, self._audited.partition, self._position.last_offset, records)
+        decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
+        self._position = decided.position
+        self._compare(records, decided, rows, scores_too=served is not None)
+        if served is None:
+            self._found.counts["not_scored_anew"] += len(records)
+            return
+        risk = versions.get("risk", "")
+        self._vectors.compare(self._audited.topic_id, self._audited.partition, risk, records, decided, self._found)
+
+    def _rows(self, records: Records) -> NDArray[np.int64]:
         """The audited decision of each record, -1 for none."""
         offsets = records.offsets
         place = np.searchsorted(self._sorted, offsets)
@@ -91,14 +114,14 @@ class Reference:
         rows[there] = self._at[place[there]]
         return rows
 
-    def _compare(self, records: Records, decided: Decided, rows: np.ndarray) -> None:
+    def _compare(self, records: Records, decided: Decided, rows: NDArray[np.int64], *, scores_too: bool) -> None:
         audited = self._audited.decisions[rows]
         differ = (
             (audited["disposition"] != decided.dispositions)
             | (audited["reason"] != decided.reasons)
             | (audited["flags"] != (decided.flags & 0xFF).astype(np.uint8))
         )
-        if self._scores_too:
+        if scores_too:
             scores = decided.scores.copy()
             scores[np.isnan(scores)] = np.nan
             same = (audited["score"].view(np.int64) == scores.view(np.int64)) if scores.size else differ
@@ -110,17 +133,6 @@ class Reference:
                 int(differ.sum()),
                 f"partition {self._audited.partition}: offset {first} was decided otherwise",
             )
-
-    def _same_model(self) -> bool:
-        ours: Mapping[str, str] = self._deciding.versions
-        models = {tuple(each.get(name, "") for name in SCORED_BY) for each in self._audited.versions}
-        same = models <= {tuple(ours[name] for name in SCORED_BY)}
-        if not same:
-            self._found.notes.append(
-                f"partition {self._audited.partition}: decided with models {sorted(map(str, models))}, here is "
-                f"{tuple(ours[name] for name in SCORED_BY)}: scores and outcomes are not compared"
-            )
-        return same
 
 
 def comparable(audited: Audited, deciding: DecidingContext, found: Findings) -> bool:

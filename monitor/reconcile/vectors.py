@@ -11,7 +11,7 @@ from monitor.served_vectors import Vectors, catalogue_digest
 from monitor.wire.records import Records
 
 
-class Served:
+class SampledVectors:
     """The sampled vectors of all partitions of every topic there ever was by that name, by offset; compared as the reference goes along."""
 
     def __init__(self, vectors: Iterable[Vectors]) -> None:

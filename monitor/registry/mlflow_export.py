@@ -21,7 +21,9 @@ def export(models_dir: Path, version: str, tracking_uri: str, experiment: str, r
     a tag, every file as artifacts. `registered`: also a model version of that name. Raises `ArtifactError` for a version that is not
     whole or a server that refuses, `SettingsError` without the extra.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing of this leaves for anywhere but the server named
+    os.environ.setdefault(
+        "MLFLOW_DISABLE_TELEMETRY", "true"
+    )  # nothing of this leaves for anywhere but the server named
     try:
         from mlflow import MlflowClient  # noqa: PLC0415 - an optional extra
         from mlflow.exceptions import MlflowException  # noqa: PLC0415

@@ -115,7 +115,13 @@ LAYERS: dict[str, set[str]] = {
     "monitor.learn": STAGES
     | {"monitor.observe.drift", "monitor.risk", "monitor.pipeline", "monitor.simulate"}
     | SETTINGS,
-    "monitor.reconcile": {"monitor.audit", "monitor.pipeline", "monitor.deciding", "monitor.served_vectors"}
+    "monitor.reconcile": {
+        "monitor.audit",
+        "monitor.pipeline",
+        "monitor.risk",
+        "monitor.deciding",
+        "monitor.served_vectors",
+    }
     | STAGES
     | SETTINGS,
     "monitor.audit": {"monitor.effects", "monitor.wire"} | SETTINGS,

@@ -1,0 +1,62 @@
+"""What was served once: the model and the snapshots of risk that a block names, found again on disk, where they never change."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from monitor.errors import ArtifactError
+from monitor.risk.book import Book, Snapshot
+from monitor.risk.snapshots import load_snapshot
+from monitor.scoring.artifact import load_model
+from monitor.scoring.model import Model
+
+
+class Served(NamedTuple):
+    """What a run was scored with; `model` None: with nothing, as the block says."""
+
+    model: Model | None
+    risk: Book
+
+
+class Past:
+    """The models and snapshots of two directories by the names that blocks give them; each is read once while it goes on being named."""
+
+    def __init__(self, models_dir: Path, risk_dir: Path) -> None:
+        self._models_dir, self._risk_dir = models_dir, risk_dir
+        self._models: dict[tuple[str, str], Model] = {}
+        self._book = Book()
+        self._missing: dict[str, str] = {}
+
+    def served(self, versions: Mapping[str, str]) -> Served | None:
+        """What a block of these versions was scored with; None, and told by `take_missing`, when it cannot be had here any more."""
+        try:
+            return Served(self._model(versions.get("model", ""), versions.get("feature_set", "")), self._risk(versions))
+        except ArtifactError as error:
+            self._missing[f"model {versions.get('model', '')!r}, risk {versions.get('risk', '')!r}"] = str(error)
+            return None
+
+    def take_missing(self) -> dict[str, str]:
+        """What could not be had since this was asked last, by name, and why."""
+        missing, self._missing = self._missing, {}
+        return missing
+
+    def _model(self, version: str, feature_set: str) -> Model | None:
+        if not version:
+            return None
+        if (version, feature_set) not in self._models:
+            model = load_model(self._models_dir, version)
+            if model.feature_set != feature_set:
+                raise ArtifactError(
+                    f"{self._models_dir / version}: feature set {model.feature_set}, the audit log says {feature_set}: "
+                    "another model of that name; restore the one that was served"
+                )
+            self._models[version, feature_set] = model
+        return self._models[version, feature_set]
+
+    def _risk(self, versions: Mapping[str, str]) -> Book:
+        text = versions.get("risk", "")
+        if text != self._book.version:
+            held: dict[str, Snapshot] = {each.version: each for each in self._book.snapshots}
+            names = text.split(",") if text else []
+            self._book = Book.of(held[name] if name in held else load_snapshot(self._risk_dir, name) for name in names)
+        return self._book

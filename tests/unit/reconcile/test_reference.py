@@ -1,0 +1,133 @@
+"""The reference finds every run as it was decided, whatever model and snapshots of risk were in force then."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.audit.stored import Stored
+from monitor.clock import ManualClock
+from monitor.deciding import DecidingContext
+from monitor.effects.audit import genesis_block
+from monitor.pipeline import decide_run
+from monitor.reconcile.audited import audited
+from monitor.reconcile.findings import Findings
+from monitor.reconcile.past import Past
+from monitor.reconcile.reference import Reference
+from monitor.reconcile.vectors import SampledVectors
+from monitor.risk.book import Entities, Snapshot
+from monitor.risk.figures import FIGURES
+from monitor.risk.snapshots import load_book, save_snapshot
+from monitor.scoring.artifact import load_model, save_model, set_pointer
+from monitor.scoring.model import Part
+from monitor.scoring.risk_rule import RiskRule
+from monitor.scoring.scale import scale_of
+from monitor.settings import load_settings
+from monitor.simulate.messages import transaction_messages
+from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.stream import generate
+from monitor.state.accounts import Accounts
+from monitor.wire.records import Record, Records, Run, Spans
+
+SPEC = SimulationSpec(seed=31, transactions=1_200, accounts=20, duplicates=0.03)
+RUN = 200
+
+
+@pytest.fixture(scope="module")
+def records():
+    messages = [transaction_messages(batch, 1) for batch in generate(SPEC)]
+    pairs = [pair for each in messages for pair in zip(each.keys, each.values, strict=True)]
+    return Records.of([Record(at, key, value, at) for at, (key, value) in enumerate(pairs)])
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Two versions of the model, the second with risk beside and other thresholds, and two snapshots."""
+    models, risk = tmp_path / "models", tmp_path / "risk"
+    shipped = load_model(load_settings(environ={}).models_dir)
+    beside = Part("risk", RiskRule(1), ("place_risk_3d",), np.zeros((2, 1)), scale_of({0.0: 0.0, 1.0: 1.0}))
+    second = replace(shipped, version="two", parts=(*shipped.parts, beside), review_threshold=0.5)
+    for model in (replace(shipped, version="one"), second):
+        save_model(models, model, np.zeros((1, len(model.columns)), np.float32), {"metrics": {}}, "# a model\n")
+    set_pointer(models, "current", "one")
+    nobody = Entities.of(Spans.of([]), np.zeros((0, len(FIGURES)), np.int64))
+    for version, figure in (("risk-1", 50), ("risk-2", 90)):
+        places = Entities.of(Spans.of([b"DE/5411"]), np.full((1, len(FIGURES)), figure))
+        begins = 0 if version == "risk-1" else SPEC.end_ms - 1
+        save_snapshot(risk, Snapshot(version, begins, 1 << 60, 0, (nobody, nobody, places)), {})
+    return load_settings(environ={"MONITOR_MODELS_DIR": str(models), "MONITOR_RISK_DIR": str(risk)})
+
+
+@pytest.fixture
+def decided(settings, records):
+    """What the audit log says of the records: decided with the first model, with none, then with the second and its snapshots."""
+    deciding = DecidingContext(settings, ManualClock(SPEC.end_ms))
+    served = [load_model(settings.models_dir, "one"), None, load_model(settings.models_dir, "two")]
+    accounts, stored = Accounts(), []
+    block, position = genesis_block(
+        app_id="a", topic="t", topic_id="i", partition=0, start=0, alerts_from_offset=0, versions={}, schema_id=1
+    )
+    stored.append(block)
+    for number, first in enumerate(range(0, len(records), RUN)):
+        part = records[np.arange(first, min(first + RUN, len(records)))]
+        model = served[number // 2 % 3]
+        book = load_book(settings.risk_dir, latest=2 if model is served[2] and number % 2 else 1)
+        versions = dict(deciding.versions) | {
+            "model": model.version if model else "",
+            "feature_set": model.feature_set if model else "",
+            "risk": book.version,
+        }
+        context = replace(deciding.for_records(part), model=model, risk=book, versions=versions)
+        run = decide_run(Run("t", 0, position.last_offset, part), accounts, position, context, SPEC.end_ms)
+        position = run.position
+        stored += [message.value for message in run.messages if message.topic == context.names.audit]
+    log = audited(0, [Stored(0, at, value) for at, value in enumerate(stored)])
+    assert log.finding is None
+    assert len(log.versions) > 3
+    return log, deciding
+
+
+def held_against(decided, settings, records):
+    log, deciding = decided
+    found, past = Findings(), Past(settings.models_dir, settings.risk_dir)
+    reference = Reference(log, "t", deciding, past, SampledVectors(()), found)
+    for first in range(0, len(records), 350):  # cut otherwise than it was decided
+        reference.add(records[np.arange(first, min(first + 350, len(records)))])
+    return found, past.take_missing()
+
+
+def test_each_run_is_decided_with_the_model_and_the_risk_that_its_block_names(decided, settings, records):
+    found, missing = held_against(decided, settings, records)
+    assert (found.counts["decisions_differ"], found.counts["not_scored_anew"], missing) == (0, 0, {})
+    scores = decided[0].decisions["score"]
+    assert 0 < np.isnan(scores).sum() < scores.size
+
+
+def test_a_score_that_was_altered_is_found_under_any_model(decided, settings, records):
+    log, _ = decided
+    for row in (10, 1_000):
+        log.decisions = log.decisions.copy()
+        log.decisions["score"][row] = np.nextafter(log.decisions["score"][row], 1.0)
+    assert held_against(decided, settings, records)[0].counts["decisions_differ"] == 2
+
+
+def test_what_is_not_here_any_more_is_said_and_the_rest_is_compared(decided, settings, records):
+    for path in (settings.models_dir / "two").iterdir():
+        path.unlink()
+    found, missing = held_against(decided, settings, records)
+    assert found.counts["decisions_differ"] == 0
+    assert 0 < found.counts["not_scored_anew"] < len(records)
+    assert any("'two'" in name for name in missing)
+
+
+def test_another_model_of_the_same_name_is_not_taken_for_it(decided, settings, records, tmp_path):
+    shipped = load_model(load_settings(environ={}).models_dir)
+    other = Part(
+        "forest", shipped.parts[0].method, tuple(reversed(shipped.parts[0].features)), shipped.parts[0].quartiles
+    )
+    model = replace(shipped, version="one", parts=(other,), feature_set="lean@000000000000")
+    save_model(tmp_path / "others", model, np.zeros((1, len(model.columns)), np.float32), {"metrics": {}}, "# other\n")
+    elsewhere = settings.model_copy(update={"models_dir": tmp_path / "others"})
+    found, missing = held_against(decided, elsewhere, records)
+    assert any("another model of that name" in why for why in missing.values())
+    assert found.counts["not_scored_anew"] > 0
