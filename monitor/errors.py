@@ -10,6 +10,7 @@
     │   └── SchemaUnavailable       69  the schema source does not answer (EX_UNAVAILABLE)
     ├── ExchangeError               65  the exchange table is malformed
     ├── ArtifactError               66  a model artifact is missing, altered or fails its self-check (EX_NOINPUT)
+    ├── RulesError                  65  a rules file is malformed, or a condition in it means nothing
     ├── DatasetError                65  training data is missing a column, or has the wrong type
     ├── BrokerError                 69  Kafka does not answer, or refuses
     │   └── TopicError              69  a topic is missing, re-created, truncated or has the wrong partitions
@@ -68,6 +69,12 @@ class ArtifactError(MonitorError):
     """A model artifact is missing, altered, or fails its self-check."""
 
     exit_code = 66
+
+
+class RulesError(MonitorError):
+    """A rules file is malformed, or a condition in it means nothing; the message names file, line and column."""
+
+    exit_code = 65
 
 
 class DatasetError(MonitorError):

@@ -111,6 +111,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.risk": {"monitor.state.key_index"},
+    "monitor.rules": set(),
     "monitor.registry": {"monitor.scoring.artifact"},
     "monitor.learn": STAGES
     | {"monitor.observe.drift", "monitor.risk", "monitor.pipeline", "monitor.simulate"}
