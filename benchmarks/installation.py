@@ -175,7 +175,7 @@ def uniform(count: int, accounts: int, seed: int, rate: float = 0.0) -> Iterator
     def choose(draw: np.random.Generator, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return draw.integers(0, accounts, len(places)) if rate else places % accounts
 
-    return dealt(count, seed, choose, rate)
+    return dealt(count, seed, choose)
 
 
 def dealt(count: int, seed: int, choose: Choose) -> Iterator[Pairs]:
@@ -217,7 +217,7 @@ class Feed:
     def __init__(
         self, installation: Installation, batches: Iterable[Pairs], rate: float = 0.0, stamped: bool = False
     ) -> None:
-        self.sent, self.late_s, self.stopped = 0, 0.0, False
+        self.sent, self.late_s, self._stopped = 0, 0.0, threading.Event()
         self.times: dict[tuple[int, int], float] = {}
         self._failure: BaseException | None = None
         self._topic, self._batches, self._rate, self._stamped = (
@@ -239,7 +239,7 @@ class Feed:
 
     def stop(self) -> "Feed":
         """Send no more, and wait for what was sent."""
-        self.stopped = True
+        self._stopped.set()
         return self.wait()
 
     def wait(self) -> "Feed":
@@ -252,11 +252,11 @@ class Feed:
         try:
             began = time.monotonic()
             for keys, values in self._batches:
-                if self.stopped:
+                if self._stopped.is_set():
                     break
                 step = max(int(self._rate / STEPS_A_SECOND), 1) if self._rate else len(keys)
                 for at in range(0, len(keys), step):
-                    if self.stopped:
+                    if self._stopped.is_set():
                         break
                     if self._rate:
                         ahead = began + self.sent / self._rate - time.monotonic()

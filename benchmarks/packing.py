@@ -10,6 +10,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cramjam
@@ -119,10 +120,10 @@ def times(units: Any, run: int, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         rows = np.sort(draws.choice(len(units), run, replace=False))
         units[rows].sum()
-        as_was = timed("encode_plain", lambda rows=rows: plain(units, rows))
-        packed = timed("encode_packed", lambda rows=rows: pack(units, rows, HEADER))
-        timed("decode_plain", lambda rows=rows, values=as_was: read_plain(values, into, rows))
-        timed("decode_packed", lambda rows=rows, values=packed: unpack(values, HEADER, into, rows))
+        as_was = timed("encode_plain", partial(plain, units, rows))
+        packed = timed("encode_packed", partial(pack, units, rows, HEADER))
+        timed("decode_plain", partial(read_plain, as_was, into, rows))
+        timed("decode_packed", partial(unpack, packed, HEADER, into, rows))
     return {
         f"us_{name}": {"median": round(statistics.median(each), 3), "least": round(min(each), 3)}
         for name, each in seconds.items()

@@ -97,7 +97,7 @@ def profiled(worker: Worker, options: argparse.Namespace, samples: Path) -> dict
         last = until(worker, int(options.events * END))
         after = threads_s(worker.pid)
         running.send_signal(signal.SIGINT)
-    parts: Counter[str] = Counter()
+    parts: dict[str, float] = defaultdict(float)
     seen = counted(samples.read_text())
     for thread, (kind, seconds) in after.items():
         us = 1e6 * (seconds - before.get(thread, (kind, 0.0))[1]) / (last - first)
@@ -105,12 +105,14 @@ def profiled(worker: Worker, options: argparse.Namespace, samples: Path) -> dict
             parts[LIBRDKAFKA] += us
         else:
             of_thread = seen.get(thread, Counter({REST: 1}))
-            parts.update({part: us * count / of_thread.total() for part, count in of_thread.items()})
+            for part, count in of_thread.items():
+                parts[part] += us * count / of_thread.total()
+    total = sum(parts.values())
     return {
         "records": last - first,
-        "us_a_record": {part: round(us, 3) for part, us in parts.most_common()},
-        "all_us": round(parts.total(), 3),
-        "anybodys_share": round(sum(parts[part] for part in ANYBODYS) / parts.total(), 3),
+        "us_a_record": {part: round(us, 3) for part, us in sorted(parts.items(), key=lambda each: -each[1])},
+        "all_us": round(total, 3),
+        "anybodys_share": round(sum(parts[part] for part in ANYBODYS) / total, 3),
     }
 
 

@@ -136,6 +136,7 @@ def _run_figures() -> RunFigures:
         horizons_ms=np.zeros(1, np.int64),
         swept=0,
         misplaced=0,
+        partial=0,
     )
 
 

@@ -1,7 +1,6 @@
 """What the threads of a worker cost: the event loop that decides, librdkafka's, and the others, which read and commit."""
 
 import os
-from collections import Counter
 from pathlib import Path
 
 Kind = str
@@ -25,7 +24,7 @@ def threads_s(pid: int) -> dict[int, tuple[Kind, float]]:
 
 def by_kind_s(pid: int) -> dict[Kind, float]:
     """CPU seconds by kind of thread, of those that still run."""
-    found = Counter(dict.fromkeys(KINDS, 0.0))
+    found: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)
     for kind, seconds in threads_s(pid).values():
         found[kind] += seconds
     return {kind: round(seconds, 2) for kind, seconds in found.items()}

@@ -39,7 +39,7 @@ accounts = app.Table("accounts", key_type=bytes, value_type=bytes, partitions=4)
 
 @app.agent(transactions)
 async def watch(stream: faust.StreamT[bytes]) -> None:
-    async for events in stream.take_events(MOST, within=WITHIN_S):
+    async for events in stream.take_events(MOST, within=WITHIN_S):  # type: ignore[attr-defined]
         read = [read_transaction(event.value) for event in events]
         slot_of: dict[bytes, int] = {}
         slots = [slot_of.setdefault(event.key, len(slot_of)) for event in events]

@@ -82,7 +82,7 @@ class Jobs:
         save_model(directory / "models", model, golden_rows(model, training), {}, "The forest of the race.\n")
         set_current(directory / "models", version)
         np.save(directory / "training.npy", training.matrix(FEATURES))
-        np.savez(directory / "forest.npz", **model.forest.arrays())
+        np.savez(directory / "forest.npz", allow_pickle=False, **model.forest.arrays())
         rates = rates_of(self._exchange)
         (directory / "job.json").write_text(
             json.dumps({"threshold": threshold, "version": version, "features": FEATURES, "rates": rates})
