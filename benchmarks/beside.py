@@ -17,17 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.installation import SHIPPED, Feed, Installation, say, uniform
+from benchmarks.installation import SHIPPED, Feed, Installation, say
 from benchmarks.machine import facts
 from benchmarks.middle import middle
+from benchmarks.protocol import simulated
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 from monitor.embedded.kafka import EmbeddedKafka
-from monitor.scoring.artifact import CANDIDATE, CURRENT, load_model, save_model, set_pointer
+from monitor.scoring.artifact import load_model, save_model
 from monitor.settings import load_settings
+from monitor.versions import CANDIDATE, CURRENT, set_pointer
 
 RESULTS = Path(__file__).parent / "results"
 PARTITIONS = 4
-ACCOUNTS = 6_000
 ALONE, WATCHED = "alone", "watched"
 VARIANTS: dict[str, tuple[str, dict[str, int], str]] = {
     "alone": (ALONE, {}, ""),
@@ -49,7 +50,7 @@ def main() -> None:
     try:
         prepare(models)
         with EmbeddedKafka(heap_mib=1024) as kafka, Installation(kafka.bootstrap, PARTITIONS) as loaded:
-            Feed(loaded, uniform(options.transactions, ACCOUNTS, 3, 1.0)).start().wait()
+            Feed(loaded, simulated(options.transactions, 3)).start().wait()
             pin(kafka.pid, BROKER_CPU)
             for repeat in range(options.repeats):
                 names = list(VARIANTS) if repeat % 2 == 0 else list(reversed(VARIANTS))

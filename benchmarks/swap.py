@@ -19,17 +19,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.installation import Feed, Installation, say, uniform, wait_for
+from benchmarks.installation import Feed, Installation, say, wait_for
 from benchmarks.machine import facts
+from benchmarks.protocol import simulated
 from benchmarks.reading import BROKER_CPU, WORKER_CPU, pin
 from monitor.effects.block import read_block
 from monitor.embedded.kafka import EmbeddedKafka
-from monitor.scoring.artifact import CURRENT, load_model, save_model, set_pointer
+from monitor.scoring.artifact import load_model, save_model
 from monitor.settings import load_settings
+from monitor.versions import CURRENT, set_pointer
 
 RESULTS = Path(__file__).parent / "results"
 PARTITIONS = 4
-ACCOUNTS = 6_000
 CHECK_S = 1.0
 """How often the worker looks for another model."""
 
@@ -73,7 +74,7 @@ def two_models(models: Path) -> tuple[str, str]:
 def load(installation: Installation, models: Path, versions: tuple[str, str], options: argparse.Namespace) -> Feed:
     """A steady load, and under it the swaps."""
     seconds = WARM_S + options.every * (options.swaps + 1)
-    batches = list(uniform(int(options.rate * (seconds + 5)), ACCOUNTS, 7, options.rate))
+    batches = simulated(int(options.rate * (seconds + 5)), 7, options.rate)
     worker = installation.start(cpu=WORKER_CPU, models_dir=models, artifacts_check_s=CHECK_S)
     wait_for(lambda: len(worker.recovered()) == PARTITIONS, "ready")
     feed = Feed(installation, batches, options.rate).start()

@@ -101,7 +101,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
     metrics.set_breaker("schema_registry", is_open=False)
     deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
-    note_artifacts(deciding.artifacts, health, metrics, clock)
+    note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
     warm_up(deciding.context)
     around = Surroundings(
         takeover=takeover_of(settings, deciding, clock, reach),

@@ -1,6 +1,6 @@
-"""What a worker loads from disk and may replace while it runs: the model, and the book of risk.
+"""What a worker loads from disk and may replace while it runs: the model, the rules, and the book of risk.
 
-Both are read whole, checked, and only then taken; a run is decided with what was there when it began, never with a mixture. What is refused
+They are read whole, checked, and only then taken; a run is decided with what was there when it began, never with a mixture. What is refused
 changes nothing: the one before goes on, and the refusal is told.
 """
 
@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from monitor.errors import ArtifactError
-from monitor.registry.approvals import RISK, Policy, approvers
+from monitor.errors import ArtifactError, RulesError
+from monitor.registry.approvals import RISK, RULES, Policy, approvers
+from monitor.registry.promotion import Registry
 from monitor.risk.book import Book
 from monitor.risk.snapshots import load_book, versions_of
-from monitor.scoring.artifact import CANDIDATE, current_version, load_model, seal_of
+from monitor.rules.ruleset import RuleSet
+from monitor.rules.stored import load_rules, load_tested
+from monitor.scoring.artifact import load_model
 from monitor.scoring.model import Model
 from monitor.settings import Settings
+from monitor.versions import CANDIDATE, CURRENT, current_version, seal_of
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +30,13 @@ _Loaded = TypeVar("_Loaded")
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """`model` None: none could be loaded, and decisions are made without scores. `candidate` scores beside it and acts on nothing; None for none, or
+    """`model` None: none could be loaded, and decisions are made without scores. `rules` None: the same; no rules at all are a set of none. `candidate` scores beside it and acts on nothing; None for none, or
     for one that was refused. `refused`: what was, the last time it was looked at, and why.
     """
 
     model: Model | None
     risk: Book
+    rules: RuleSet | None
     candidate: Model | None = None
     refused: tuple[str, ...] = ()
 
@@ -41,9 +46,11 @@ class Shelf:
 
     def __init__(self, settings: Settings) -> None:
         self._models_dir, self._risk_dir = settings.models_dir, settings.risk_dir
+        self._rules_dir = settings.rules_dir
         self._policy, self._risk_policy = policy_of(settings), risk_policy_of(settings)
-        self._seen: tuple[str, str, tuple[str, ...]] | None = None
-        self.held = Artifacts(None, Book())
+        self._rules_policy = rules_policy_of(settings)
+        self._seen: tuple[object, ...] | None = None
+        self.held = Artifacts(None, Book(), None)
 
     def look(self) -> bool:
         """Whether `held` is another now. Blocks while files are read; never raises for what is wrong with them.
@@ -58,8 +65,9 @@ class Shelf:
         before = self.held
         model = self._tried(self._approved, before.model, refused)
         risk = self._tried(self._signed, before.risk, refused)
+        rules = self._tried(self._ruling, before.rules, refused)
         candidate = self._tried(self._watching, None, refused)
-        self.held = Artifacts(model, risk, candidate, tuple(refused))
+        self.held = Artifacts(model, risk, rules, candidate, tuple(refused))
         for each in set(refused) - set(before.refused):
             log.error("refused", extra={"error": each})
         return True
@@ -75,6 +83,13 @@ class Shelf:
             self._risk_policy.check(self._risk_dir, snapshot.version, snapshot.seal)
         return book
 
+    def _ruling(self) -> RuleSet:
+        if not os.path.lexists(self._rules_dir / CURRENT):
+            return RuleSet()
+        rules = load_rules(self._rules_dir)
+        self._rules_policy.check(self._rules_dir, rules.version, rules.seal)
+        return rules
+
     def _watching(self) -> Model | None:
         if not os.path.lexists(self._models_dir / CANDIDATE):
             return None
@@ -83,23 +98,34 @@ class Shelf:
     def _tried(self, load: Callable[[], _Loaded], before: _Loaded, refused: list[str]) -> _Loaded:
         try:
             return load()
-        except (ArtifactError, OSError) as error:
+        except (ArtifactError, RulesError, OSError) as error:
             refused.append(str(error))
             return before
 
-    def _names(self) -> tuple[str, str, tuple[str, ...]]:
-        """What stands for all the bytes: the seals of the models named and their approvals, the names of the snapshots, which never change, and theirs."""
-        try:
-            version = current_version(self._models_dir)
-            model = " ".join([version, seal_of(self._models_dir, version), *approvers(self._models_dir, version)])
-        except (ArtifactError, OSError) as error:
-            model = str(error)
-        return model, _candidate(self._models_dir), _snapshots(self._risk_dir)
+    def _names(self) -> tuple[object, ...]:
+        """What stands for all the bytes: the seals of the models and rules named and their approvals, the names of the snapshots, which never change, and theirs."""
+        served = (_served(directory) for directory in (self._models_dir, self._rules_dir))
+        return *served, _candidate(self._models_dir), _snapshots(self._risk_dir)
 
 
 def policy_of(settings: Settings) -> Policy:
     """Who must approve a model here. Raises `SettingsError`."""
     return Policy.of(_paths(settings.model_signers), settings.model_approvals)
+
+
+def model_registry(settings: Settings) -> Registry:
+    """The models there are here, and who must approve one. Raises `SettingsError`."""
+    return Registry(settings.models_dir, policy_of(settings), load_model, evaluated=True, command="models")
+
+
+def rules_policy_of(settings: Settings) -> Policy:
+    """Who must approve rules here. Raises `SettingsError`."""
+    return Policy.of(_paths(settings.rules_signers), settings.rules_approvals, RULES)
+
+
+def rules_registry(settings: Settings) -> Registry:
+    """The rules there are here, and who must approve them. Raises `SettingsError`."""
+    return Registry(settings.rules_dir, rules_policy_of(settings), load_tested, evaluated=False, command="rules")
 
 
 def risk_policy_of(settings: Settings) -> Policy:
@@ -109,6 +135,15 @@ def risk_policy_of(settings: Settings) -> Policy:
 
 def _paths(text: str) -> list[Path]:
     return [Path(each.strip()) for each in text.split(",") if each.strip()]
+
+
+def _served(directory: Path) -> str:
+    """What stands for the version served and its approvals."""
+    try:
+        version = current_version(directory)
+        return " ".join([version, seal_of(directory, version), *approvers(directory, version)])
+    except (ArtifactError, OSError) as error:
+        return str(error)
 
 
 def _candidate(models_dir: Path) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitor.decide.policy import APPROVE, outcomes
+from monitor.decide.policy import APPROVE, combined, outcomes
 from monitor.effects.shadow import ShadowBlock, shadow_value
 from monitor.features.catalogue import ACCOUNT_FEATURES
 from monitor.risk.book import with_risk
@@ -40,11 +40,11 @@ def judged(candidate: Model, watched: Watched) -> ShadowBlock:
     decided, context, records = watched.decided, watched.context, watched.run.records
     columns, kinds = decided.columns, candidate.risk_kinds
     features = decided.features
-    if kinds and (context.model is None or set(kinds) - set(context.model.risk_kinds)):
+    if set(kinds) - set(context.risk_kinds):
         features = with_risk(features[:, : len(ACCOUNT_FEATURES)], columns, kinds, context.risk)
     rows = np.flatnonzero(decided.dispositions == int(Disposition.SCORED))
     found = candidate.judge(features[rows])
-    theirs, ours = outcomes(found.scores, candidate), decided.outcomes[rows]
+    theirs, ours = combined(outcomes(found.scores, candidate), decided.ruled.levels[rows]), decided.outcomes[rows]
     alerting = np.flatnonzero((ours != APPROVE) | (theirs != APPROVE))
     times = decided.event_times_ms[rows]
     return ShadowBlock(

@@ -53,6 +53,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("evaluate", "evaluate", "How good a model is on payments, alone or against another."),
         Entry("models", "models", "Versions of models: approve, promote, roll back, and why."),
         Entry("shadow", "shadow", "What a candidate thought of what the served model decided."),
+        Entry("rules", "rules", "Rules: check, try on the past, put in force."),
         Entry("risk", "risk", "What labels say of merchants and devices, for workers."),
     ),
 }

@@ -1,4 +1,4 @@
-"""What runs are decided with: model, risk, exchange table, schemas, limits. Read at start; schemas are added as they appear, and the
+"""What runs are decided with: model, rules, risk, exchange table, schemas, limits. Read at start; schemas are added as they appear, and the
 model and the book of risk replaced when there are newer ones: whole, between two runs.
 """
 
@@ -19,12 +19,13 @@ from monitor.effects.names import Names
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
 from monitor.pipeline import Context
+from monitor.rules.ruleset import Engine, RuleSet
 from monitor.scoring.model import Model
 from monitor.settings import Settings
 from monitor.state import layout
 from monitor.state.layout import DAY_MS
 from monitor.wire.decode import NO_ID, schema_ids
-from monitor.wire.hashing import HashKey
+from monitor.wire.hashing import HashKey, hash_bytes
 from monitor.wire.records import Records
 from monitor.wire.schema_cache import ReaderCache
 from monitor.wire.schema_registry import OnBreaker
@@ -52,6 +53,7 @@ class DecidingContext:
             "exchange": f"{exchange.version}@{exchange.digest}",
         }
         held = self._shelf.held
+        self._hash_key = HashKey.parse(settings.hash_key.get_secret_value())
         self.context = Context(
             names=Names(
                 app_id=settings.app_id,
@@ -61,13 +63,14 @@ class DecidingContext:
                 changelog=settings.changelog_topic,
             ),
             readers=MappingProxyType({}),
-            hash_key=HashKey.parse(settings.hash_key.get_secret_value()),
+            hash_key=self._hash_key,
             max_value_bytes=settings.max_value_bytes,
             exchange=exchange,
             limits=Limits(settings.max_amount_minor, settings.future_skew_s * 1000),
             idle_ttl_ms=settings.idle_ttl_days * DAY_MS,
             model=held.model,
             risk=held.risk,
+            rules=self._engine(held),
             alert_schema_id=self.alert_schema_id,
             audit_schema_id=self.audit_schema_id,
             dlq_max_bytes=settings.dlq_max_bytes,
@@ -96,7 +99,9 @@ class DecidingContext:
         held = self._shelf.held
         self.candidate.model = held.candidate
         # one assignment: a run that begins meanwhile takes the old context or the new one, whole
-        self.context = replace(self.context, model=held.model, risk=held.risk, versions=self._versions(held))
+        self.context = replace(
+            self.context, model=held.model, risk=held.risk, rules=self._engine(held), versions=self._versions(held)
+        )
         return True
 
     def _versions(self, held: Artifacts) -> Mapping[str, str]:
@@ -105,8 +110,16 @@ class DecidingContext:
             "model": "" if model is None else model.version,
             "feature_set": "" if model is None else model.feature_set,
             "risk": held.risk.version,
+            "rules": "" if held.rules is None else held.rules.version,
         }
         return MappingProxyType(self._fixed | chosen)
+
+    def _engine(self, held: Artifacts) -> Engine | None:
+        return None if held.rules is None else self.engine_of(held.rules)
+
+    def engine_of(self, rules: RuleSet) -> Engine:
+        """The rules, ready for runs that this context is of."""
+        return Engine(rules, lambda text: hash_bytes(text.encode(), self._hash_key))
 
     def for_records(self, records: Records) -> Context:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""

@@ -40,18 +40,24 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
             model = deciding.model
             candidate = deciding.artifacts.candidate
             taken = {"model": model.version if model else "", "candidate": candidate.version if candidate else ""}
-            log.info("artifacts taken", extra={**taken, "risk": deciding.versions["risk"]})
+            log.info(
+                "artifacts taken",
+                extra={**taken, "risk": deciding.versions["risk"], "rules": deciding.versions["rules"]},
+            )
             follow()
-        note_artifacts(deciding.artifacts, around.health, around.metrics, around.clock)
+        note_artifacts(deciding.artifacts, deciding.context.risk_kinds, around.health, around.metrics, around.clock)
 
 
-def note_artifacts(held: Artifacts, health: Health, metrics: Metrics, clock: Clock) -> None:
-    """Tell the pages what is being served, what is missing of it, and what was refused."""
+def note_artifacts(
+    held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock
+) -> None:
+    """Tell the pages what is being served, what is missing of it, and what was refused. `risk_kinds`: what is looked up in the book of risk."""
     model, snapshots = held.model, held.risk.snapshots
     now = np.array([clock.now_ms()])
     lacking = {
         Degraded.MODEL: model is None,
-        Degraded.RISK: model is not None and bool(model.risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
+        Degraded.RULES: held.rules is None,
+        Degraded.RISK: bool(risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
     }
     for state, on in lacking.items():
         health.note_degraded(state, on)
@@ -59,5 +65,7 @@ def note_artifacts(held: Artifacts, health: Health, metrics: Metrics, clock: Clo
     if model is not None:
         health.note_model(model.version)
         metrics.model.set_version(model.version, model.feature_set)
+    if held.rules is not None:
+        metrics.rules.set_rules(held.rules.version, (rule.rule_id for rule in held.rules.rules))
     health.note_refused(held.refused)
     metrics.model.set_artifacts(snapshots[-1].effective_ms if snapshots else 0, len(held.refused))

@@ -7,7 +7,7 @@ between a decision and the acknowledgement of its commit ends the process: the s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,9 @@ from monitor.failpoints import Reach, pass_by
 from monitor.observe.drift import DriftWatch
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
+from monitor.observe.rule_metrics import RuleFigures
 from monitor.observe.run_figures import RunFigures
+from monitor.rules.ruleset import Hits, RuleSet, State
 from monitor.sideline import Sideline, Watched
 from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
@@ -249,6 +251,8 @@ class Partition:
             decided.columns.longs[CHANNEL],
             records.offsets,
         )
+        if context.rules is not None:
+            around.metrics.rules.record(figures_of(context.rules.ruleset, decided.ruled.hits))
         around.metrics.record_run(
             RunFigures(
                 partition=self.number,
@@ -280,3 +284,10 @@ class Partition:
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
+
+
+def figures_of(rules: RuleSet, hits: Hits) -> Iterator[RuleFigures]:
+    """How a run went for each rule that is not paused."""
+    for place, count in hits.counts.items():
+        rule = rules.rules[place]
+        yield RuleFigures(rule.rule_id, rule.state is State.SHADOW, *count)

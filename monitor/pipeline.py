@@ -7,7 +7,8 @@ A *run* is everything that waits for one partition. `decide_run` takes it from r
     fold     account records       -> duplicates, features   monitor/state/kernels.py
     risk     labels known by then  -> further features   monitor/risk/book.py
     score    features              -> anomaly scores     monitor/scoring/model.py
-    decide   scores                -> outcomes           monitor/decide/policy.py
+    rules    what people wrote     -> what holds         monitor/rules/ruled.py
+    decide   both                  -> outcomes           monitor/decide/policy.py
     effects  all of it             -> messages           monitor/effects/
 
 It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run
@@ -21,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decide.policy import APPROVE, BLOCK, NEVER, outcomes
-from monitor.effects.alerts import Alerts, Issuer, alert_messages
-from monitor.effects.attributions import attributions
+from monitor.alerting import alerts_of
+from monitor.decide.policy import APPROVE, NEVER, combined, outcomes
+from monitor.effects.alerts import Issuer, alert_messages
 from monitor.effects.audit import Position, build_block
 from monitor.effects.changelog import changelog_messages, tail_of, tombstones
 from monitor.effects.deadletters import DeadLetterTopic, dead_letters
@@ -35,6 +36,8 @@ from monitor.guard.reasons import Reason
 from monitor.guard.validate import Admission, Limits, admit
 from monitor.money.exchange import ExchangeTable
 from monitor.risk.book import Book, with_risk
+from monitor.rules.ruled import NO_RULES, Ruled, in_words, ruled
+from monitor.rules.ruleset import Engine
 from monitor.scoring.explain import explain
 from monitor.scoring.model import Judged, Model
 from monitor.stages import Stage
@@ -64,12 +67,18 @@ class Context:
     idle_ttl_ms: int
     model: Model | None
     risk: Book
+    rules: Engine | None
     alert_schema_id: int
     audit_schema_id: int
     dlq_max_bytes: int
     versions: Mapping[str, str]
     sweep_at_least: int = SWEEP_AT_LEAST
     """0: forgotten accounts stay in memory."""
+
+    @property
+    def risk_kinds(self) -> tuple[int, ...]:
+        """What the model or a rule looks up in the book of risk."""
+        return tuple(sorted({kind for each in (self.model, self.rules) if each for kind in each.risk_kinds}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Decided:
     `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
     `outcomes` uint8[n], `alert_outcomes` uint8[alerts]; `features` float64[n, len(ACCOUNT_FEATURES)], or len(CATALOGUE) with risk; `watermark_ms` the partition's
     greatest event time so far, as `position` has it. `horizons_ms` int64[n], as in `Folded`; `swept`: forgotten accounts dropped.
-    `partial`: how many a part of the model could not judge; `columns`: the records, decoded.
+    `partial`: how many a part of the model could not judge; `ruled`: what rules held; `columns`: the records, decoded.
     """
 
     messages: list[Message]
@@ -96,6 +105,7 @@ class Decided:
     horizons_ms: NDArray[np.int64]
     swept: int
     partial: int
+    ruled: Ruled
     columns: Columns
 
 
@@ -120,14 +130,16 @@ def decide_run(
     slots = accounts.slots(records.keys, admission.reason == 0)
     folded = _fold(accounts, slots, records.offsets, columns, admission, context, position.watermark_ms)
     lap(Stage.FOLD)
-    kinds = () if context.model is None else context.model.risk_kinds
-    features = with_risk(folded.features, columns, kinds, context.risk)
-    judged = _judge(features, folded.disposition, context.model)
+    features = with_risk(folded.features, columns, context.risk_kinds, context.risk)
+    scored = folded.disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
+    judged = _judge(features, scored, context.model)
     lap(Stage.SCORE)
-    outcome = outcomes(judged.scores, context.model or NEVER)
+    modelled = outcomes(judged.scores, context.model or NEVER)
+    found = ruled(context.rules or NO_RULES, columns, features, judged.scores, scored)
+    outcome = combined(modelled, found.levels)
     alerting = np.flatnonzero((outcome != APPROVE) & (records.offsets >= position.alerts_from_offset))
     lap(Stage.DECIDE)
-    draft = _Draft(run, columns, folded, features, records.offsets, judged, outcome, alerting, slots)
+    draft = _Draft(run, columns, folded, features, records.offsets, judged, modelled, found, outcome, alerting, slots)
     messages, after, swept = _effects(draft, accounts, position, context, now_ms)
     lap(Stage.EFFECTS)
     return Decided(
@@ -145,6 +157,7 @@ def decide_run(
         horizons_ms=folded.horizons_ms,
         swept=swept,
         partial=int(judged.partial.sum()),
+        ruled=found,
         columns=columns,
     )
 
@@ -174,10 +187,9 @@ def _fold(
     )
 
 
-def _judge(features: NDArray[np.float64], disposition: NDArray[np.uint8], model: Model | None) -> Judged:
+def _judge(features: NDArray[np.float64], scored: NDArray[np.bool_], model: Model | None) -> Judged:
     """Of all `n` records; those that were not scored have score NaN."""
-    n = len(disposition)
-    scored = disposition == int(Disposition.SCORED)  # numpy is slow with members of enums
+    n = len(scored)
     judged = Judged(np.full(n, np.nan), np.zeros(n, np.uint8), np.zeros(n, np.bool_))
     if model is not None and scored.any():
         found = model.judge(features if scored.all() else features[scored])
@@ -185,11 +197,10 @@ def _judge(features: NDArray[np.float64], disposition: NDArray[np.uint8], model:
     return judged
 
 
-def _lacking(judged: Judged, model: Model | None) -> NDArray[np.uint8]:
+def _lacking(judged: Judged, context: Context) -> NDArray[np.uint8]:
     """What each record's decision had to do without: bits of `Lacking`."""
-    if model is None:
-        return np.full(len(judged.partial), int(Lacking.MODEL), np.uint8)
-    return judged.partial * np.uint8(Lacking.RISK)
+    always = (Lacking.MODEL if context.model is None else 0) | (Lacking.RULES if context.rules is None else 0)
+    return judged.partial * np.uint8(Lacking.RISK) | np.uint8(always)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,8 @@ class _Draft:
     features: NDArray[np.float64]
     offsets: NDArray[np.int64]
     judged: Judged
+    modelled: NDArray[np.uint8]
+    ruled: Ruled
     outcome: NDArray[np.uint8]
     alerting: NDArray[np.int64]
     slots: NDArray[np.int64]
@@ -251,7 +264,7 @@ def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[n
     folded = draft.folded
     return decisions_of(
         draft.offsets, draft.judged.scores, folded.disposition, draft.outcome, folded.reason, folded.flags,
-        _lacking(draft.judged, context.model),
+        _lacking(draft.judged, context),
         withheld=WARM_UP,
         alerts_from_offset=position.alerts_from_offset,
     )  # fmt: skip
@@ -259,30 +272,27 @@ def _decisions(draft: _Draft, position: Position, context: Context) -> NDArray[n
 
 def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) -> list[Message]:
     """An alert for each record of `draft.alerting`; only these are ever explained and spelled out."""
-    model, names, at = context.model, context.names, draft.alerting
-    assert model is not None, "without a model nothing is alerted"
-    why = explain(model, draft.features[at], draft.judged.by[at])
-    outcome = draft.outcome[at]
-    alerts = Alerts(
-        columns=draft.columns,
-        rows=at,
-        offsets=draft.offsets[at],
-        outcomes=outcome,
-        scores=draft.judged.scores[at],
-        thresholds=np.where(outcome == BLOCK, model.block_threshold, model.review_threshold),
-        degraded=_lacking(draft.judged, model)[at],
-        reasons=why.sentences,
-        reason_counts=why.said,
-        rule_hits=[()] * at.size,
-        attributions=attributions(why.features, why.values, why.baselines, why.contributions, why.order),
+    model, names, at, rules = context.model, context.names, draft.alerting, context.rules or NO_RULES
+    features, scores = draft.features, draft.judged.scores
+    alerts = alerts_of(
+        draft.columns,
+        at,
+        draft.offsets,
+        outcomes=draft.outcome,
+        modelled=draft.modelled,
+        scores=scores,
+        degraded=_lacking(draft.judged, context),
+        thresholds=model or NEVER,
+        why=None if model is None else explain(model, features[at], draft.judged.by[at]),
+        said=in_words(rules, draft.ruled, draft.columns, features, scores, at),
     )
     issuer = Issuer(
         topic=names.alerts,
         schema_id=context.alert_schema_id,
         app_id=names.app_id,
         detected_at=now_ms,
-        model_version=model.version,
-        feature_set=model.feature_set,
+        model_version="" if model is None else model.version,
+        feature_set="" if model is None else model.feature_set,
         source_topic=draft.run.topic,
         source_topic_id=position.topic_id,
         source_partition=draft.run.partition,

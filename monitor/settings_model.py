@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from monitor.failpoints import parse_failpoints
 from monitor.resources import shipped
+from monitor.settings_artifacts import ArtifactSettings
 from monitor.wire.start import parse_start
 
 TOPICS = tuple(f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors"))
@@ -18,7 +19,7 @@ UNSAFE_HASH_KEY = "00" * 16
 """The default: anyone can compute the hashes it makes, so it is for trying things out only."""
 
 
-class Settings(BaseModel):
+class Settings(ArtifactSettings):
     """One field a setting; its description is what `monitor config show` and docs/settings.md print."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -49,31 +50,6 @@ class Settings(BaseModel):
     schemas_dir: Path = Field(
         default_factory=lambda: shipped("schemas"), description="Directory of .avsc files and ids.json."
     )
-    models_dir: Path = Field(
-        default_factory=lambda: shipped("models"),
-        description="Directory of model versions; `current` names the one served.",
-    )
-    model_signers: str = Field(
-        "",
-        examples=["ann.pub,ben.pub"],
-        description="Public keys (.pub files, comma-separated) of those who may approve models; empty: any model is served.",
-    )
-    model_approvals: int = Field(
-        1,
-        ge=1,
-        le=16,
-        description="How many different ones of model_signers must have approved a model before it is served.",
-    )
-    risk_dir: Path = Field(
-        Path("risk"),
-        description="Directory of snapshots of risk, built by `monitor risk build`; only models with risk beside them look there.",
-    )
-    risk_signers: str = Field(
-        "", examples=["risk.pub"], description="The same for snapshots of risk; empty: any is used."
-    )
-    risk_approvals: int = Field(1, ge=1, le=16, description="How many different ones of risk_signers must have signed.")
-    vectors_sample: int = Field(0, ge=0, description="Write served features of one account in so many; 0: of none.")
-    artifacts_check_s: float = Field(10.0, gt=0, description="How often to look for a newer model or snapshot of risk.")
     data_dir: Path = Field(
         Path("data"),
         description="Directory for what the process may write locally; nothing in it is needed after a crash.",

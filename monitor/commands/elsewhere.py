@@ -7,8 +7,8 @@ import click
 
 from monitor.registry.mirror import Copied, Mirror, pull, push
 from monitor.registry.mlflow_export import export
-from monitor.scoring.artifact import CURRENT, current_version
 from monitor.settings import Settings, load_settings
+from monitor.versions import CURRENT, current_version
 
 
 def add_mirroring(group: click.Group, directory_of: Callable[[Settings], Path]) -> None:

@@ -23,10 +23,11 @@ from monitor.learn.tabulate import COLUMNS
 from monitor.learn.train import prepared
 from monitor.money.exchange import load_exchange
 from monitor.registry.evaluations import Evaluation, record
-from monitor.scoring.artifact import CURRENT, load_model
+from monitor.scoring.artifact import load_model
 from monitor.scoring.model import Model
 from monitor.settings import load_settings
 from monitor.state.layout import DAY_MS
+from monitor.versions import CURRENT
 
 
 @click.command()

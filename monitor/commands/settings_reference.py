@@ -16,6 +16,7 @@ from monitor.settings import PREFIX, Settings
 
 SECTIONS = (
     ("app_id", "Who and where"),
+    ("models_dir", "What is served"),
     ("topic_transactions", "Topics"),
     ("start", "Start of a new installation"),
     ("max_run_records", "Bounds"),
@@ -24,7 +25,7 @@ SECTIONS = (
     ("log_level", "Logs"),
     ("failpoints", "Tests of the product"),
 )
-"""The first setting of each section, in the order of the settings."""
+"""The first setting of each section, in the order of the page."""
 
 _PAGE = f"""\
 # Settings
@@ -40,15 +41,14 @@ This page is made by `python -m monitor.commands.settings_reference`.
 
 def sections() -> Iterator[tuple[str, list[str]]]:
     """Each section's title and the names of its settings."""
-    titles = dict(SECTIONS)
-    title, names = "", list[str]()
+    titles, found, title = dict(SECTIONS), dict[str, list[str]](), ""
     for name in Settings.model_fields:
-        if name in titles:
-            if names:
-                yield title, names
-            title, names = titles[name], []
-        names.append(name)
-    yield title, names
+        title = titles.get(name, title)
+        found.setdefault(title, []).append(name)
+    for _, title in SECTIONS:
+        yield title, found.pop(title)
+    if found:
+        raise AssertionError(f"settings of no section: {found}; name one in SECTIONS")
 
 
 def markdown() -> str:

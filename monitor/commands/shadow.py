@@ -13,8 +13,8 @@ from monitor.errors import DatasetError
 from monitor.learn.labels import Verdicts
 from monitor.learn.shadow_report import ShadowReport, shadow_report
 from monitor.learn.topic import labels_of
-from monitor.scoring.artifact import CANDIDATE, current_version
 from monitor.settings import Settings, load_settings
+from monitor.versions import CANDIDATE, current_version
 from monitor.wire.committed import committed, partitions_of
 
 

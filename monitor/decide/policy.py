@@ -1,6 +1,11 @@
-"""From a score to an outcome, by the thresholds of the model's manifest. A score says how strange; a policy says what to do."""
+"""From a score and what rules ask for to an outcome. A score says how strange; a policy says what to do.
+
+Precedence, highest first: a block that cannot be overridden, an allow, a block, a review. The model reviews or blocks by the thresholds of its manifest,
+and stands among the rules: an allow lifts what it asks for, and of the others the stronger one is done.
+"""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +15,17 @@ OUTCOMES = ("approve", "review", "block")
 """The symbols of `outcome` in schemas/alert.avsc, mildest first."""
 
 APPROVE, REVIEW, BLOCK = range(3)
+
+
+class Level(IntEnum):
+    """What the rules that hold for a transaction ask for; of several the highest."""
+
+    NOTHING = 0
+    REVIEW = 1
+    BLOCK = 2
+    ALLOW = 3
+    FINAL_BLOCK = 4
+    """A block that no allow lifts."""
 
 
 class Thresholds(Protocol):
@@ -35,3 +51,21 @@ def outcomes(scores: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.
     """The outcome of each score, float64[n] -> uint8[n]. What was not scored (NaN) is approved; the caller marks it degraded."""
     reviewed = (scores >= thresholds.review_threshold).astype(np.uint8)
     return reviewed + (scores >= thresholds.block_threshold).astype(np.uint8)
+
+
+_DONE = np.array(
+    [
+        [APPROVE, REVIEW, BLOCK],
+        [REVIEW, REVIEW, BLOCK],
+        [BLOCK, BLOCK, BLOCK],
+        [APPROVE, APPROVE, APPROVE],
+        [BLOCK, BLOCK, BLOCK],
+    ],
+    np.uint8,
+)
+"""By what the rules ask for, then by what the model asks for."""
+
+
+def combined(modelled: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What is done, uint8[n], where the model asks for `modelled` uint8[n] and the rules for `levels` uint8[n] of `Level`."""
+    return _DONE[levels, modelled]

@@ -1,8 +1,8 @@
 """Which features a forest is grown on when nobody says: chosen without labels, those that say something only seldom.
 
 A forest isolates what is rare. A feature whose high values are common (the hour of the day; a new merchant, where people always go to new ones) parts
-rows at random there, and buries what is rare elsewhere: on card payments made after a public description two such flags took average
-precision from 0.27 to 0.08. So a feature is taken when the upper half of its range holds few of the training's rows.
+rows at random there, and buries what is rare elsewhere: on card payments made after a public description two such flags took the average
+precision of a forest by rank from 0.14 to 0.06. So a feature is taken when the upper half of its range holds few of the training's rows.
 """
 
 from collections.abc import Sequence

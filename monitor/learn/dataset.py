@@ -1,7 +1,6 @@
-"""Training and backtest data by replay: payments go the very way they go when serving, through the same kernels and the same state.
+"""Training and backtest data by replay: what payments of the past have for features (`monitor/learn/play.py`), in memory.
 
-admit -> fold, with all accounts in one partition, in the order given. So a feature in training is the feature in serving, bit for
-bit, and is computed strictly from the past of its row. Models compare features as float32; that is how they are kept.
+Models compare features as float32; that is how they are kept.
 """
 
 from collections import Counter
@@ -14,26 +13,15 @@ from numpy.typing import NDArray
 
 from monitor.errors import DatasetError
 from monitor.features.catalogue import ACCOUNT_FEATURES, INDEX, RISK_KINDS
-from monitor.guard.dedupe import identity
 from monitor.guard.reasons import Reason
-from monitor.guard.validate import Admission, Limits, admit
 from monitor.learn.digest import Digest
 from monitor.learn.payments import Payments
+from monitor.learn.play import play
 from monitor.money.exchange import ExchangeTable
 from monitor.risk.entities import entities_of
-from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
-from monitor.state.kernels import Folded, fold
 from monitor.state.key_index import KeyIndex
-from monitor.state.layout import DAY_MS
 from monitor.wire import columns as cells
-from monitor.wire.hashing import HashKey
-
-HASH_KEY = HashKey.parse("00" * 16)
-"""Features hold no hash, only whether two are equal: the deployment's key does not matter to a model."""
-
-LIMITS = Limits(max_amount_minor=10**15, future_skew_ms=300_000)
-IDLE_TTL_MS = 400 * DAY_MS
 
 EVERY_FEATURE = tuple(feature.name for feature in ACCOUNT_FEATURES)
 """Of the account. Those of what payments touch come from labels: `monitor/learn/risk.py`."""
@@ -117,21 +105,16 @@ def replay(
     Memory: 4 bytes a feature and 54 more a row, an eighth beyond while it grows, and 2.5 KB an account. Raises `DatasetError`
     when none of them can be scored.
     """
-    accounts, digest, columns = Accounts(), Digest(), [INDEX[name] for name in names]
+    digest, columns = Digest(), [INDEX[name] for name in names]
     kept, indexes = _Kept(len(names)), [KeyIndex() for _ in RISK_KINDS]
     rejected: Counter[int] = Counter()
-    offset, watermark_ms, duplicates = 0, 0, 0
-    for part in slices:
+    duplicates = 0
+    for part, offset, admission, slots, folded, scored in play(slices, exchange):
         digest.update(part)
-        admission = admit(part.columns, part.keys, exchange, LIMITS, int(part.event_time.max(initial=0)))
-        slots = accounts.slots(part.keys, admission.reason == 0)
-        folded = _fold(accounts, slots, offset, part, admission, watermark_ms)
-        scored = np.flatnonzero(folded.disposition == int(Disposition.SCORED))
         duplicates += int((folded.disposition == int(Disposition.DUPLICATE)).sum())
         rejected.update(folded.reason[folded.reason != 0].tolist())
         rows = {"account": slots, "entities": _entities(part, indexes), "amount": admission.base_amount}
         kept.add(folded.features[:, columns][scored], part, scored, rows, offset)
-        offset, watermark_ms = offset + len(part), folded.watermark_ms
         on_progress(len(part))
     if not kept.rows:
         why = (
@@ -140,25 +123,6 @@ def replay(
         raise DatasetError(f"transactions: none that can be scored ({why}); see docs/dlq.md for what each reason means")
     by_code = {Reason(reason).code: count for reason, count in sorted(rejected.items())}
     return kept.dataset(names, duplicates, by_code, tuple(indexes), digest.hexdigest())
-
-
-def _fold(
-    accounts: Accounts, slots: NDArray[np.int64], offset: int, part: Payments, admission: Admission, watermark_ms: int
-) -> Folded:
-    key_hash, content = identity(part.columns)
-    return fold(
-        accounts.records,
-        slots,
-        np.arange(offset, offset + len(part)),
-        part.columns,
-        reason=admission.reason,
-        base_amount=admission.base_amount,
-        country=admission.country,
-        key_hash=key_hash,
-        digest=content,
-        idle_ttl_ms=IDLE_TTL_MS,
-        watermark_ms=watermark_ms,
-    )
 
 
 def _entities(part: Payments, indexes: list[KeyIndex]) -> NDArray[np.int64]:

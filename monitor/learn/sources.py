@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from monitor.learn.dataset import HASH_KEY
 from monitor.learn.payments import Payments, payments_of
+from monitor.learn.play import HASH_KEY
 from monitor.learn.tables import Tables
 from monitor.simulate.batch import Batch
 from monitor.simulate.files import table

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from monitor.clock import SystemClock
 from monitor.errors import DatasetError
 from monitor.guard.reasons import Reason
-from monitor.learn.dataset import HASH_KEY
 from monitor.learn.labels import Label, Verdicts
 from monitor.learn.payments import NULLABLE, TIME, UNKNOWN
+from monitor.learn.play import HASH_KEY
 from monitor.settings import Settings
 from monitor.wire import columns as cells
 from monitor.wire.columns import CHANNELS, DIRECTIONS, STRINGS, Columns

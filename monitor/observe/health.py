@@ -21,6 +21,7 @@ class Degraded(StrEnum):
     """A part of the worker it can go on without, for a while."""
 
     MODEL = "model"  # missing, or it failed its self-check: rules only
+    RULES = "rules"  # those to be served were refused, and there were none before: the model alone
     RISK = "risk"  # no snapshot of risk is in force now: what stands beside the forest and needs one is silent
     SCHEMAS = "schemas"  # the schema source does not answer: known schemas go on
     RAIL = "rail"  # a payment rail is walled off: its transactions get a policy outcome

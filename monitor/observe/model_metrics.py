@@ -18,7 +18,7 @@ class ModelMetrics:
         )
         self._refused = declare.gauge(
             "monitor_artifacts_refused",
-            "Models and books of risk that lie where they are looked for and were not taken; /ready says why.",
+            "Models, rules and books of risk that lie where they are looked for and were not taken; /ready says why.",
         )
         self._drift = declare.gauge(
             "monitor_drift_psi",

@@ -38,7 +38,7 @@ class Checker:
     def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
         self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
         self._vectors = SampledVectors(())
-        self._past = Past(settings.models_dir, settings.risk_dir)
+        self._past = Past(settings.models_dir, settings.rules_dir, settings.risk_dir)
         self._homes: dict[bytes, list[int]] = defaultdict(list)
 
     def partitions(self) -> list[int]:

@@ -1,28 +1,32 @@
-"""What was served once: the model and the snapshots of risk that a block names, found again on disk, where they never change."""
+"""What was served once: the model, the rules and the snapshots of risk that a block names, found again on disk, where they never change."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.errors import ArtifactError
+from monitor.errors import ArtifactError, RulesError
 from monitor.risk.book import Book, Snapshot
 from monitor.risk.snapshots import load_snapshot
+from monitor.rules.ruleset import RuleSet
+from monitor.rules.stored import load_rules
 from monitor.scoring.artifact import load_model
 from monitor.scoring.model import Model
 
 
 class Served(NamedTuple):
-    """What a run was scored with; `model` None: with nothing, as the block says."""
+    """What a run was decided with; `model` None, `rules` without any: with nothing, as the block says."""
 
     model: Model | None
+    rules: RuleSet
     risk: Book
 
 
 class Past:
     """The models and snapshots of two directories by the names that blocks give them; each is read once while it goes on being named."""
 
-    def __init__(self, models_dir: Path, risk_dir: Path) -> None:
-        self._models_dir, self._risk_dir = models_dir, risk_dir
+    def __init__(self, models_dir: Path, rules_dir: Path, risk_dir: Path) -> None:
+        self._models_dir, self._rules_dir, self._risk_dir = models_dir, rules_dir, risk_dir
+        self._rules = {"": RuleSet()}
         self._models: dict[tuple[str, str], Model] = {}
         self._book = Book()
         self._missing: dict[str, str] = {}
@@ -30,9 +34,11 @@ class Past:
     def served(self, versions: Mapping[str, str]) -> Served | None:
         """What a block of these versions was scored with; None, and told by `take_missing`, when it cannot be had here any more."""
         try:
-            return Served(self._model(versions.get("model", ""), versions.get("feature_set", "")), self._risk(versions))
-        except ArtifactError as error:
-            self._missing[f"model {versions.get('model', '')!r}, risk {versions.get('risk', '')!r}"] = str(error)
+            model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
+            return Served(model, self._ruled(versions.get("rules", "")), self._risk(versions))
+        except (ArtifactError, RulesError) as error:
+            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk"))
+            self._missing[names] = str(error)
             return None
 
     def take_missing(self) -> dict[str, str]:
@@ -52,6 +58,11 @@ class Past:
                 )
             self._models[version, feature_set] = model
         return self._models[version, feature_set]
+
+    def _ruled(self, version: str) -> RuleSet:
+        if version not in self._rules:
+            self._rules[version] = load_rules(self._rules_dir, version)
+        return self._rules[version]
 
     def _risk(self, versions: Mapping[str, str]) -> Book:
         text = versions.get("risk", "")

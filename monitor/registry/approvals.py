@@ -19,7 +19,7 @@ from monitor.keys import key_id, load_public
 from monitor.sealed import checked_name, read_bounded, read_json, write_durably
 
 APPROVALS = "approvals"
-MODEL, RISK = "model", "risk"
+MODEL, RISK, RULES = "model", "risk", "rules"
 """Kinds of what is approved: the one never passes for the other."""
 
 SIGNED = "monitor {kind} approval 1\n"
@@ -27,7 +27,7 @@ SIGNED = "monitor {kind} approval 1\n"
 
 MAX_BYTES = 1 << 16
 
-_COMMANDS = {MODEL: "models approve", RISK: "risk sign"}
+_COMMANDS = {MODEL: "models approve", RISK: "risk sign", RULES: "rules approve"}
 
 _KEY_ID = re.compile("[0-9a-f]{64}")
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from monitor.errors import ArtifactError, SettingsError
 from monitor.registry.evaluations import recorded
-from monitor.scoring.artifact import load_model, seal_of
+from monitor.scoring.artifact import load_model
 from monitor.sealed import check_whole
+from monitor.versions import seal_of
 
 MAX_PARAM = 500
 """Characters of a parameter that every MLflow server takes."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.features.catalogue import ACCOUNT_FEATURES, CATALOGUE, INDEX
+from monitor.features.catalogue import CATALOGUE, INDEX
 from monitor.rules.names import SCORE, SECONDS, SINCE_LAST
 from monitor.state.layout import DAY_MS, HOUR_MS
 from monitor.wire import columns as cells
@@ -56,8 +56,3 @@ class RunCells:
     def _times(self) -> NDArray[np.int64]:
         times: NDArray[np.int64] = self.columns.longs[cells.EVENT_TIME]
         return times[self.rows]
-
-
-def looks_at_risk(names: frozenset[str]) -> bool:
-    """Whether any of the names is a risk that labels give."""
-    return any(INDEX.get(name, -1) >= len(ACCOUNT_FEATURES) for name in names)

@@ -3,11 +3,11 @@
 Each name has a kind, which says what it can be compared and combined with: money with money, time with time, a word with words of its own list.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from monitor.features.catalogue import ACCOUNT_FEATURES, CATALOGUE
+from monitor.features.catalogue import ACCOUNT_FEATURES, CATALOGUE, INDEX, RISK_NAMES
 from monitor.wire.columns import CHANNELS, DIRECTIONS
 
 
@@ -88,3 +88,9 @@ NAMES: Mapping[str, Named] = {
 
 SECONDS = {"s": 1.0, "days": 86_400.0}
 """Of one unit of a feature that is a length of time."""
+
+
+def risk_kinds_of(names: Iterable[str]) -> tuple[int, ...]:
+    """The kinds (places in `RISK_KINDS`) whose risk some of the names are."""
+    columns = [INDEX.get(name, -1) - len(ACCOUNT_FEATURES) for name in names]
+    return tuple(sorted({column // len(RISK_NAMES) for column in columns if column >= 0}))

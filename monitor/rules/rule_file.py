@@ -11,22 +11,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from monitor.decide.policy import Level
 from monitor.errors import RulesError
 from monitor.rules.names import NAMES, Kind
 from monitor.rules.python_tree import ExpressionError
-from monitor.rules.ruleset import ACTIONS, Band, Level, Rule, RuleSet, State
+from monitor.rules.ruleset import ACTIONS, Band, Rule, RuleSet, State
 from monitor.rules.syntax import parse
 from monitor.rules.tree import Constant, Node
+from monitor.rules.wording import LIMIT, VALUE, names_in_text
 
 MAX_RULES = 1_000
 
 _Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
 _NUMBERS = frozenset({Kind.NUMBER, Kind.MONEY, Kind.TIME})
 _TRUTHS = frozenset({Kind.TRUTH})
-_BRACES = re.compile(r"\{([^{}]*)\}")
-
-VALUE, LIMIT = "value", "limit"
-"""Names in texts beside those of transactions: what the rule measured, and where its band begins."""
 
 
 class _Entry(BaseModel):
@@ -131,7 +129,7 @@ class _Reader:
             bands.append(band)
         return Rule(
             entry.id, entry.version, entry.description, State[entry.state.upper()], when, measure,
-            tuple(sorted(bands, key=lambda band: band.at_least)), entry.history,
+            tuple(sorted(bands, key=lambda band: band.at_least)), entry.history, " ".join((entry.when or "").split()), entry.measure or "",
         )  # fmt: skip
 
     def _band(self, here: tuple[str | int, ...], entry: BandEntry, measure: Node | None) -> Band:
@@ -144,11 +142,18 @@ class _Reader:
             )
         if not entry.overridable and entry.action != "block":
             raise self.wrong((*here, "overridable"), f"only a block can be final, this is {entry.action}; leave it out")
-        for name in _BRACES.findall(entry.text):
+        for name in names_in_text(entry.text):
             if name not in NAMES and not (name in (VALUE, LIMIT) and measure is not None):
                 raise self.wrong((*here, "text"), f"{{{name}}}: no such name; see docs/rules.md for those there are")
         level = ACTIONS[entry.action] if entry.overridable else Level.FINAL_BLOCK
-        return Band(self._limit(here, entry.at_least, measure), entry.reason_code, entry.text, entry.action, level)
+        return Band(
+            self._limit(here, entry.at_least, measure),
+            entry.reason_code,
+            entry.text,
+            entry.action,
+            level,
+            None if entry.at_least is None else str(entry.at_least),
+        )
 
     def _limit(self, here: tuple[str | int, ...], at_least: float | str | None, measure: Node | None) -> float:
         if at_least is None or measure is None:

@@ -5,15 +5,16 @@ where the account has had fewer payments than the rule asks for, its *history is
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.decide.policy import Level
 from monitor.rules.evaluate import Cells, HashOf, Program
-from monitor.rules.names import EVENTS
+from monitor.rules.names import EVENTS, risk_kinds_of
 from monitor.rules.tree import Node, names_in
 
 
@@ -25,35 +26,25 @@ class State(IntEnum):
     PAUSED = 2
 
 
-class Level(IntEnum):
-    """What an action amounts to: of all that hold for a transaction, and the model, the highest is done."""
-
-    NOTHING = 0
-    REVIEW = 1
-    BLOCK = 2
-    ALLOW = 3
-    FINAL_BLOCK = 4
-    """A block that no allow lifts."""
-
-
 ACTIONS: Mapping[str, Level] = {"review": Level.REVIEW, "block": Level.BLOCK, "allow": Level.ALLOW}
 """As files name them; a block with `overridable = false` is final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """From `at_least` of the rule's measure on; the whole of a rule that measures nothing has -inf. `text` has names of fields in braces."""
+    """From `at_least` of the rule's measure on; the whole of a rule that measures nothing has -inf. `text` has names of fields in braces; `limit_text`: as the file has it."""
 
     at_least: float
     reason_code: str
     text: str
     action: str
     level: Level
+    limit_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`when` is a truth; `measure` a number, or None. `bands` ascend. `history`: payments the account must have had."""
+    """`when` is a truth; `measure` a number, or None. `bands` ascend. `history`: payments the account must have had. The texts are the file's."""
 
     rule_id: str
     version: int
@@ -63,6 +54,8 @@ class Rule:
     measure: Node | None
     bands: tuple[Band, ...]
     history: int = 0
+    when_text: str = ""
+    measure_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +87,10 @@ class Hits:
     values: NDArray[np.float64]
     counts: Mapping[int, Count]
 
+    def at(self, rows: NDArray[np.int64]) -> "Hits":
+        """The same, where row i is `rows[i]`, which ascend."""
+        return replace(self, rows=rows[self.rows])
+
     def of_row(self, row: int) -> Iterator[tuple[int, int, float]]:
         """(rule, band, value) of all that held for a row."""
         first, end = np.searchsorted(self.rows, [row, row + 1])
@@ -107,8 +104,10 @@ class Engine:
 
     def __init__(self, ruleset: RuleSet, hash_of: HashOf) -> None:
         self.ruleset = ruleset
-        self.names = frozenset(name for rule in ruleset.rules for name in _names(rule))
+        self.names = frozenset(name for rule in ruleset.rules for name in rule_names(rule))
         """All that the rules that are not paused look at."""
+        self.risk_kinds = risk_kinds_of(self.names)
+        """Which risks they look up."""
         self._program = Program(hash_of)
         self._ready = [
             _Ready(
@@ -196,7 +195,8 @@ class _Ready:
         return values, np.searchsorted(self.limits, values, side="right") - 1
 
 
-def _names(rule: Rule) -> Iterator[str]:
+def rule_names(rule: Rule) -> Iterator[str]:
+    """What a rule looks at, unless it is paused; names may come twice."""
     if rule.state is not State.PAUSED:
         for tree in (rule.when, rule.measure):
             if tree is not None:

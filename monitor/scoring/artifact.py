@@ -29,25 +29,12 @@ from monitor.scoring.forest import Forest
 from monitor.scoring.model import Method, Model, Part, feature_set_of, features_of
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import Scale
-from monitor.sealed import Sealed, checked_name, open_sealed, read_bounded, read_json, write_durably, write_sealed
-
-__all__ = [
-    "CANDIDATE",
-    "CURRENT",
-    "FORMAT",
-    "Model",
-    "current_version",
-    "load_model",
-    "save_model",
-    "seal_of",
-    "set_current",
-    "set_pointer",
-]
+from monitor.sealed import Sealed, checked_name, open_sealed, read_json, write_sealed
+from monitor.versions import CURRENT, current_version, set_pointer
 
 FORMAT = 2
 """Of the manifest. Another is refused."""
 
-CURRENT, CANDIDATE = "current", "candidate"
 MANIFEST, CARD = "manifest.json", "card.md"
 
 MAX_MANIFEST_BYTES = 4 << 20
@@ -122,28 +109,10 @@ def save_model(
     return write_sealed(models_dir / checked_name(model.version), contents)
 
 
-def seal_of(models_dir: Path, version: str) -> str:
-    """What stands for every byte of the version; see `monitor/sealed.py`. Raises `ArtifactError`."""
-    return open_sealed(models_dir / checked_name(version)).seal
-
-
 def set_current(models_dir: Path, version: str) -> None:
     """Make `version` the one that is served, from the next load on, whatever anybody says: for development. Raises `ArtifactError` unless it loads."""
     load_model(models_dir, version)
     set_pointer(models_dir, CURRENT, version)
-
-
-def set_pointer(models_dir: Path, pointer: str, version: str) -> None:
-    """Make `current` or `candidate` name the version; a reader sees the old line or the new one."""
-    waiting = models_dir / f".{pointer}.new"
-    write_durably(waiting, f"{version}\n".encode())
-    waiting.replace(models_dir / pointer)
-
-
-def current_version(models_dir: Path, pointer: str = CURRENT) -> str:
-    """The version that `models_dir/current` (or `candidate`) names. Raises `ArtifactError`."""
-    path = models_dir / pointer
-    return checked_name(read_bounded(path, 1024).decode("ascii", "replace").strip(), str(path))
 
 
 def _file_of(part: Part) -> str:

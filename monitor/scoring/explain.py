@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.features.catalogue import CATALOGUE, INDEX, RISK_KINDS, Feature, risk_name
+from monitor.features.readable import readable
 from monitor.scoring.model import Model, as_rows
 
 MOST_REASONS = 3
@@ -115,17 +116,6 @@ def sentence(feature: Feature, value: float, baseline: float | None) -> str:
     if baseline is not None and feature.baseline is not None:
         usual = readable(CATALOGUE[INDEX[feature.baseline]].unit, baseline)
     return feature.sentence.format(value=readable(feature.unit, value), baseline=usual)
-
-
-def readable(unit: str, value: float) -> str:
-    """`value` as a person writes it: money in major units, shares in per cent, counts whole unless they are means."""
-    if unit == "base minor":
-        return f"{value / 100:,.2f}"
-    if unit == "share":
-        return f"{100 * value:.0f} %"
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
 
 
 class _Columns(NamedTuple):

@@ -24,6 +24,8 @@ class Lacking(IntFlag):
     """No model scored it."""
     RISK = 2
     """No snapshot of labels was in force at its time, or some feature was not a number: a part of the model could not say."""
+    RULES = 4
+    """No rules were looked at: those that are to be served were refused, and there were none before."""
 
 
 class Flag(IntFlag):

@@ -27,6 +27,7 @@ def test_every_module_of_the_worker_is_named():
         "resources",
         "settings",
         "settings_model",
+        "settings_artifacts",
         "warm_up",
     }
     modules = {path.stem for path in (ROOT / "monitor").glob("*.py")} - beside

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from monitor.learn.backtest import METHODS
 from monitor.registry import history
-from monitor.scoring.artifact import current_version, load_model
+from monitor.scoring.artifact import load_model
+from monitor.versions import current_version
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 

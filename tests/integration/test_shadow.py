@@ -10,7 +10,8 @@ from monitor.commands.shadow import blocks
 from monitor.learn.labels import Verdicts
 from monitor.learn.shadow_report import shadow_report
 from monitor.resources import shipped
-from monitor.scoring.artifact import load_model, save_model, set_pointer
+from monitor.scoring.artifact import load_model, save_model
+from monitor.versions import set_pointer
 
 
 @pytest.fixture

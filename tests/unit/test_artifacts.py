@@ -13,14 +13,16 @@ from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.errors import SettingsError
 from monitor.keys import make_key
-from monitor.registry.approvals import MODEL, RISK, Approval, approve
+from monitor.registry.approvals import MODEL, RISK, RULES, Approval, approve
 from monitor.resources import shipped
 from monitor.risk.book import Entities, Snapshot
 from monitor.risk.figures import FIGURES
 from monitor.risk.snapshots import save_snapshot
-from monitor.scoring.artifact import load_model, save_model, seal_of, set_current
+from monitor.rules.stored import publish
+from monitor.scoring.artifact import load_model, save_model, set_current
 from monitor.sealed import open_sealed
 from monitor.settings import load_settings
+from monitor.versions import seal_of, set_pointer
 from monitor.wire.records import Spans
 
 NOBODY = Entities.of(Spans.of([]), np.zeros((0, len(FIGURES)), np.int64))
@@ -39,7 +41,8 @@ def models(tmp_path):
 @pytest.fixture
 def settings(models, tmp_path):
     return lambda **values: load_settings(
-        environ={}, overrides={"models_dir": models, "risk_dir": tmp_path / "risk", **values}
+        environ={},
+        overrides={"models_dir": models, "risk_dir": tmp_path / "risk", "rules_dir": tmp_path / "rules", **values},
     )
 
 
@@ -175,3 +178,65 @@ def test_the_next_run_is_decided_with_what_was_taken_and_its_block_names_it(sett
     assert before.model.version != "second", "a run that has begun keeps what it began with"
     assert before.versions["risk"] == ""
     assert not deciding.look()
+
+
+@pytest.fixture
+def rules(tmp_path):
+    """A function: publish rules of a version and put them in force."""
+
+    def publish_one(version, text=""):
+        path = tmp_path / "rules.toml"
+        path.write_text(f'version = "{version}"\n{text}')
+        publish(tmp_path / "rules", path)
+        set_pointer(tmp_path / "rules", "current", version)
+        return tmp_path / "rules"
+
+    return publish_one
+
+
+def test_without_rules_in_force_there_are_none_and_nothing_is_missing(settings):
+    shelf = Shelf(settings())
+    shelf.look()
+    assert (shelf.held.rules.rules, shelf.held.rules.version, shelf.held.refused) == ((), "", ())
+
+
+def test_rules_are_taken_and_refused_ones_leave_those_before_in_force(settings, rules):
+    shelf = Shelf(settings())
+    rules("r-1")
+    shelf.look()
+    assert shelf.held.rules.version == "r-1"
+    directory = rules("r-2")
+    (directory / "r-2" / "rules.toml").write_text("nonsense")
+    assert shelf.look()
+    assert shelf.held.rules.version == "r-1"
+    assert "r-2/rules.toml: SHA-256" in shelf.held.refused[0]
+    rules("r-3")
+    shelf.look()
+    assert (shelf.held.rules.version, shelf.held.refused) == ("r-3", ())
+
+
+def test_a_worker_that_starts_with_refused_rules_has_none_and_says_so(settings, rules):
+    (rules("r-1") / "r-1" / "rules.toml").unlink()
+    deciding = DecidingContext(settings(), ManualClock(0))
+    assert deciding.context.rules is None
+    assert deciding.versions["rules"] == ""
+    rules("r-2")
+    assert deciding.look()
+    assert (len(deciding.context.rules), deciding.versions["rules"]) == (0, "r-2")
+
+
+def test_where_rules_signers_are_named_only_what_they_approved_is_in_force(settings, rules, tmp_path):
+    public, _ = make_key(tmp_path / "ann.key", None)
+    shelf = Shelf(settings(rules_signers=str(public)))
+    directory = rules("r-1")
+    shelf.look()
+    assert shelf.held.rules is None
+    assert "have it approved: monitor rules approve" in shelf.held.refused[0]
+    key = load_pem_private_key((tmp_path / "ann.key").read_bytes(), None)
+    seal = seal_of(directory, "r-1")
+    approve(directory, Approval("r-1", seal, "", "Ann", "", 0, MODEL), key)
+    shelf.look()
+    assert shelf.held.rules is None, "an approval of a model is none of rules"
+    approve(directory, Approval("r-1", seal, "", "Ann", "", 0, RULES), key)
+    assert shelf.look()
+    assert shelf.held.rules.version == "r-1"

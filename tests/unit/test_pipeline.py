@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import fastavro
 import numpy as np
@@ -26,6 +27,8 @@ from monitor.features.catalogue import INDEX
 from monitor.pipeline import WARM_UP, decide_run
 from monitor.risk.book import Book, Entities, Snapshot
 from monitor.risk.figures import FIGURES, FRAUDS_3D, PAYMENTS_3D
+from monitor.rules.rule_file import read_rules
+from monitor.rules.ruleset import Engine
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Model, Part, feature_set_of, features_of
 from monitor.scoring.risk_rule import RiskRule
@@ -39,6 +42,7 @@ from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition, Lacking
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
+from monitor.wire.hashing import hash_bytes
 from monitor.wire.records import Record, Records, Run, Spans
 
 SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
@@ -302,6 +306,145 @@ def test_without_a_model_everything_is_approved_and_says_so(records, unscored, w
     assert blind.alerts == []
     assert set(whole.decisions["degraded"]) == {0}
     assert blind.state == whole.state, "the state does not depend on the model"
+
+
+RULES = """
+version = "r-1"
+[[rule]]
+id = "large"
+version = 2
+description = "Large for the account"
+when = "amount_ratio > 2"
+band = [{reason_code = "large", action = "review", text = "{amount} by {channel} of {account_id}"}]
+[[rule]]
+id = "pace"
+version = 1
+description = "Fast"
+measure = "count_24h"
+band = [
+  {at_least = 3, reason_code = "fast", action = "review", text = "{value} a day, {limit} is the limit"},
+  {at_least = 6, reason_code = "faster", action = "block", text = "{value} a day"},
+]
+[[rule]]
+id = "never"
+version = 1
+description = "Blocked whatever else is said"
+when = "count_24h >= 8"
+band = [{reason_code = "never", action = "block", overridable = false, text = "no"}]
+[[rule]]
+id = "ours"
+version = 1
+description = "Lifted"
+when = "count_24h >= 7"
+band = [{reason_code = "ours", action = "allow", text = "ours"}]
+[[rule]]
+id = "tried"
+version = 1
+description = "Everything, in shadow"
+when = "amount >= money(0)"
+state = "shadow"
+band = [{reason_code = "tried", action = "block", text = "x"}]
+"""
+
+
+@pytest.fixture(scope="module")
+def ruling(context):
+    rules = read_rules(RULES, Path("rules.toml"), "ab" * 32)
+    return replace(context, rules=Engine(rules, lambda word: hash_bytes(word.encode(), context.hash_key)))
+
+
+@pytest.fixture(scope="module")
+def ruled(records, ruling):
+    return Pass(records, ruling, [300])
+
+
+def test_rules_and_model_decide_together_by_precedence(records, ruled, whole):
+    decided = [run for _, run in ruled.runs]
+    count = np.concatenate([run.features[:, INDEX["count_24h"]] for run in decided])
+    ratio = np.concatenate([run.features[:, INDEX["amount_ratio"]] for run in decided])
+    scored = ruled.decisions["disposition"] == Disposition.SCORED
+    expected = whole.decisions["outcome"].copy()
+    expected[scored & ((ratio > 2) | (count >= 3))] = np.maximum(expected, REVIEW)[
+        scored & ((ratio > 2) | (count >= 3))
+    ]
+    expected[scored & (count >= 6)] = BLOCK
+    expected[scored & (count >= 7)] = APPROVE
+    expected[scored & (count >= 8)] = BLOCK
+    assert ruled.decisions["outcome"].tolist() == expected.tolist()
+    assert {APPROVE, REVIEW, BLOCK} == set(expected[scored & (count >= 3)].tolist())
+    assert ruled.decisions["score"].tobytes() == whole.decisions["score"].tobytes()
+    assert ruled.state == whole.state, "the state does not depend on rules"
+
+
+def test_an_alert_says_all_rules_that_held_the_strongest_first_and_then_the_model(ruled, whole):
+    modelled = {alert["source_offset"]: alert for alert in whole.alerts}
+    assert len(ruled.alerts) > len(modelled)
+    by_rules = 0
+    for alert in ruled.alerts:
+        hits, reasons = alert["rule_hits"], alert["reasons"]
+        assert reasons[: len(hits)] == [hit["text"] for hit in hits]
+        assert "tried" not in {hit["rule_id"] for hit in hits}, "a shadow rule is in no alert"
+        order = ["never", "ours", "faster", "fast", "large"]
+        assert sorted((hit["reason_code"] for hit in hits), key=order.index) == [
+            *(code for code in order if code in {hit["reason_code"] for hit in hits})
+        ]
+        theirs = modelled.get(alert["source_offset"])
+        if theirs is None:
+            by_rules += 1
+            assert alert["threshold"] is None
+            assert len(reasons) == len(hits) > 0
+        else:
+            assert alert["threshold"] == theirs["threshold"]
+            assert reasons[len(hits) :] == theirs["reasons"]
+        assert alert["anomaly_score"] is not None
+        assert alert["attributions"]
+    assert by_rules > 5
+    large = next(hit for alert in ruled.alerts for hit in alert["rule_hits"] if hit["rule_id"] == "large")
+    alert = next(alert for alert in ruled.alerts if large in alert["rule_hits"])
+    assert (large["rule_version"], large["action"]) == ("2", "review")
+    assert large["text"].endswith(f" by {alert['channel']} of {alert['account_id']}")
+    fast = {hit["text"] for alert in ruled.alerts for hit in alert["rule_hits"] if hit["reason_code"] == "fast"}
+    assert "3 a day, 3 is the limit" in fast
+
+
+def test_however_a_stream_is_cut_into_runs_rules_hold_the_same(records, ruling, ruled):
+    other = Pass(records, ruling, [1, 70, 7])
+    assert other.decisions.tobytes() == ruled.decisions.tobytes()
+    without = [{**alert, "detected_at": 0} for alert in other.alerts]
+    assert without == [{**alert, "detected_at": 0} for alert in ruled.alerts]
+
+
+def test_without_a_model_rules_decide_alone_and_alerts_say_so(records, ruling):
+    alone = Pass(records, replace(ruling, model=None), [300])
+    assert set(alone.decisions["outcome"]) == {APPROVE, REVIEW, BLOCK}
+    assert set(alone.decisions["degraded"]) == {Lacking.MODEL}
+    for alert in alone.alerts:
+        assert (alert["anomaly_score"], alert["threshold"], alert["model_version"]) == (None, None, "")
+        assert alert["degraded"] == ["model"]
+        assert alert["reasons"] == [hit["text"] for hit in alert["rule_hits"]] != []
+        assert alert["attributions"] == []
+
+
+def test_rules_that_were_refused_are_missing_and_that_is_said(records, context, whole):
+    bare = Pass(records, replace(context, rules=None), [300])
+    assert bare.decisions["outcome"].tobytes() == whole.decisions["outcome"].tobytes()
+    assert set(bare.decisions["degraded"]) == {Lacking.RULES}
+    assert {tuple(alert["degraded"]) for alert in bare.alerts} == {("rules",)}
+
+
+def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, context, risky):
+    book, merchant, middle = risky[0].risk, risky[1], risky[2]
+    text = 'version = "1"\n[[rule]]\nid = "r"\nversion = 1\ndescription = "d"\nwhen = "merchant_risk_3d > 0.5"\n' + (
+        'band = [{reason_code = "r", action = "review", text = "{merchant_risk_3d} at {merchant_id}"}]'
+    )
+    engine = Engine(read_rules(text, Path("rules.toml")), lambda _word: 1)
+    made = Pass(records, replace(context, rules=engine, risk=book), [300])
+    hits = [(alert, hit) for alert in made.alerts for hit in alert["rule_hits"]]
+    assert len(hits) > 5
+    assert {hit["text"] for _, hit in hits} == {f"94 % at {merchant.decode()}"}
+    assert all(alert["event_time"].timestamp() * 1000 >= middle for alert, _ in hits)
+    counts = [decided.ruled.hits.counts[0] for _, decided in made.runs]
+    assert sum(count.not_applicable for count in counts) > 5, "before the first snapshot nobody knows"
 
 
 @pytest.fixture(scope="module")

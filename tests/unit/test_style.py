@@ -34,6 +34,7 @@ SHARED = {
     "monitor.keys",
     "monitor.line_file",
     "monitor.sealed",
+    "monitor.versions",
     "monitor.wire.records",
     "monitor.wire.columns",
     "monitor.wire.framing",
@@ -43,9 +44,10 @@ SHARED = {
     "monitor.state.layout",
     "monitor.state.dispositions",
     "monitor.features.catalogue",
+    "monitor.features.readable",
     "monitor.effects.message",
 }
-SETTINGS = {"monitor.settings", "monitor.settings_model"}
+SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts"}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
 WORKER = {
     f"monitor.{name}"
@@ -77,8 +79,9 @@ LAYERS: dict[str, set[str]] = {
     "monitor.decide": set(),
     "monitor.effects": set(),
     # what joins them, pure
-    "monitor.pipeline": STAGES | {"monitor.risk"},
-    "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk"},
+    "monitor.alerting": {"monitor.decide", "monitor.effects", "monitor.rules", "monitor.scoring"},
+    "monitor.pipeline": STAGES | {"monitor.risk", "monitor.rules", "monitor.alerting"},
+    "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk", "monitor.rules"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
@@ -95,31 +98,39 @@ LAYERS: dict[str, set[str]] = {
         "monitor.wire",
         "monitor.observe",
     }
-    | {"monitor.effects", "monitor.state.accounts"},
+    | {"monitor.effects", "monitor.rules", "monitor.state.accounts"},
     "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
-    "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.scoring"} | SETTINGS,
-    "monitor.deciding": {"monitor.artifacts", "monitor.candidate", "monitor.pipeline", "monitor.served_vectors"}
+    "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.rules", "monitor.scoring"} | SETTINGS,
+    "monitor.deciding": {
+        "monitor.artifacts",
+        "monitor.candidate",
+        "monitor.pipeline",
+        "monitor.rules",
+        "monitor.served_vectors",
+    }
     | STAGES
     | SETTINGS,
     "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
     "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
     # beside the worker
     "monitor.settings": SETTINGS,
-    "monitor.settings_model": {"monitor.wire.start"},
+    "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
+    "monitor.settings_artifacts": set(),
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.risk": {"monitor.state.key_index"},
-    "monitor.rules": set(),
+    "monitor.rules": {"monitor.decide.policy"},
     "monitor.registry": {"monitor.scoring.artifact"},
     "monitor.learn": STAGES
-    | {"monitor.observe.drift", "monitor.risk", "monitor.pipeline", "monitor.simulate"}
+    | {"monitor.observe.drift", "monitor.risk", "monitor.rules", "monitor.pipeline", "monitor.simulate"}
     | SETTINGS,
     "monitor.reconcile": {
         "monitor.audit",
         "monitor.pipeline",
         "monitor.risk",
+        "monitor.rules",
         "monitor.deciding",
         "monitor.served_vectors",
     }

@@ -93,8 +93,8 @@ def test_each_line_of_the_template_is_toml_and_valid_when_uncommented(name):
     load_settings(environ={}, overrides=needs | values)
 
 
-def test_the_reference_covers_every_setting_once_and_in_order():
-    assert [name for _, names in sections() for name in names] == list(Settings.model_fields)
+def test_the_reference_covers_every_setting_once():
+    assert sorted(name for _, names in sections() for name in names) == sorted(Settings.model_fields)
     assert all(title for title, _ in sections())
     assert all(f"`MONITOR_{name.upper()}`" in markdown() for name in Settings.model_fields)
 

@@ -10,10 +10,11 @@ import pytest
 
 from monitor.cli import _exit_code
 from monitor.registry import history
-from monitor.scoring.artifact import current_version, load_model
+from monitor.scoring.artifact import load_model
 from monitor.simulate.files import table, write_parquet
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
+from monitor.versions import current_version
 
 SPEC = SimulationSpec(seed=8, transactions=25_000, days=80, fraud_share=0.03)
 SMALL = ["--trees", "20", "--samples", "256", "--label-delay", "3"]

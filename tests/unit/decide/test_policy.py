@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, outcomes
+from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW, Level, combined, outcomes
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,15 @@ def test_outcomes_are_bytes_in_order_of_severity():
     assert OUTCOMES[APPROVE] == "approve"
     assert OUTCOMES[REVIEW] == "review"
     assert OUTCOMES[BLOCK] == "block"
+
+
+def test_a_final_block_goes_before_an_allow_before_a_block_before_a_review_and_the_model_is_one_of_them():
+    expected = {
+        Level.NOTHING: [APPROVE, REVIEW, BLOCK],
+        Level.REVIEW: [REVIEW, REVIEW, BLOCK],
+        Level.BLOCK: [BLOCK, BLOCK, BLOCK],
+        Level.ALLOW: [APPROVE, APPROVE, APPROVE],
+        Level.FINAL_BLOCK: [BLOCK, BLOCK, BLOCK],
+    }
+    modelled = np.array([APPROVE, REVIEW, BLOCK], np.uint8)
+    assert {level: combined(modelled, np.full(3, level, np.uint8)).tolist() for level in Level} == expected

@@ -4,8 +4,9 @@ import pytest
 
 from monitor.errors import DatasetError
 from monitor.features.catalogue import ACCOUNT_FEATURES, RISK_KINDS, RISK_NAMES
-from monitor.learn.dataset import HASH_KEY, replay
+from monitor.learn.dataset import replay
 from monitor.learn.payments import payments_of
+from monitor.learn.play import HASH_KEY
 from monitor.learn.risk import risk_features, snapshot, with_risk
 from monitor.learn.sources import simulated
 from monitor.risk.book import Book

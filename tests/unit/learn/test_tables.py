@@ -7,7 +7,8 @@ import pytest
 
 from monitor.errors import DatasetError
 from monitor.learn import tables
-from monitor.learn.dataset import HASH_KEY, replay
+from monitor.learn.dataset import replay
+from monitor.learn.play import HASH_KEY
 from monitor.learn.sources import FileSource
 from monitor.learn.tables import Tables
 from monitor.simulate.files import table, write_csv, write_parquet

@@ -18,7 +18,7 @@ from monitor.reconcile.vectors import SampledVectors
 from monitor.risk.book import Entities, Snapshot
 from monitor.risk.figures import FIGURES
 from monitor.risk.snapshots import load_book, save_snapshot
-from monitor.scoring.artifact import load_model, save_model, set_pointer
+from monitor.scoring.artifact import load_model, save_model
 from monitor.scoring.model import Part
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import scale_of
@@ -27,6 +27,7 @@ from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
+from monitor.versions import set_pointer
 from monitor.wire.records import Record, Records, Run, Spans
 
 SPEC = SimulationSpec(seed=31, transactions=1_200, accounts=20, duplicates=0.03)
@@ -89,7 +90,7 @@ def decided(settings, records):
 
 def held_against(decided, settings, records):
     log, deciding = decided
-    found, past = Findings(), Past(settings.models_dir, settings.risk_dir)
+    found, past = Findings(), Past(settings.models_dir, settings.rules_dir, settings.risk_dir)
     reference = Reference(log, "t", deciding, past, SampledVectors(()), found)
     for first in range(0, len(records), 350):  # cut otherwise than it was decided
         reference.add(records[np.arange(first, min(first + 350, len(records)))])

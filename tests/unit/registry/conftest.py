@@ -8,9 +8,10 @@ from sklearn.ensemble import IsolationForest
 from monitor.keys import key_id
 from monitor.registry.approvals import Approval, Policy, approve
 from monitor.registry.evaluations import Evaluation, record
-from monitor.scoring.artifact import save_model, seal_of, set_current
+from monitor.scoring.artifact import save_model, set_current
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Model, Part, feature_set_of
+from monitor.versions import seal_of
 
 NAMES = ("amount_z", "pace_ratio")
 

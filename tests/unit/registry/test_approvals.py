@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.errors import ArtifactError, SettingsError
 from monitor.keys import key_id, make_key
 from monitor.registry.approvals import Policy
-from monitor.scoring.artifact import seal_of
+from monitor.versions import seal_of
 
 
 def test_enough_different_signers_approve_a_version(models_dir, approved, policy, ann, ben):

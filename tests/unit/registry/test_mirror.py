@@ -7,7 +7,8 @@ from monitor.registry import history
 from monitor.registry.approvals import Policy
 from monitor.registry.mirror import Mirror, pull, push
 from monitor.registry.promotion import promote, standing
-from monitor.scoring.artifact import current_version, set_pointer
+from monitor.versions import current_version, set_pointer
+from tests.registry import models_in
 
 NOW = 1_790_000_000_000
 
@@ -27,7 +28,7 @@ def promoted(models_dir, approved, policy, ann, ben):
     """m-2, approved by two and served."""
     approved(ann)
     approved(ben, who="Ben")
-    promote(models_dir, "m-2", policy(2), "Cid", "less noise", NOW)
+    promote(models_in(models_dir, policy(2)), "m-2", "Cid", "less noise", NOW)
     return models_dir
 
 
@@ -36,7 +37,7 @@ def test_a_registry_goes_there_and_back_with_all_that_speaks_for_it(promoted, ur
     here = tmp_path / "elsewhere"
     assert pull(Mirror(url), here).versions == ("m-1", "m-2")
     assert current_version(here) == "m-2"
-    found = standing(here, "m-2", policy(2))
+    found = standing(models_in(here, policy(2)), "m-2")
     assert (found.problems, set(found.signers)) == ((), {"Ann", "Ben"})
     assert history.steps(here) == history.steps(promoted)
 
@@ -122,8 +123,8 @@ def test_histories_that_went_on_differently_are_refused(promoted, url, tmp_path,
     mirror, here = Mirror(url), tmp_path / "elsewhere"
     push(promoted, mirror)
     pull(mirror, here)
-    promote(here, "m-2", Policy({}, 1), "Eve", "here", NOW)
-    promote(promoted, "m-2", Policy({}, 1), "Cid", "there", NOW)
+    promote(models_in(here, Policy({}, 1)), "m-2", "Eve", "here", NOW)
+    promote(models_in(promoted, Policy({}, 1)), "m-2", "Cid", "there", NOW)
     push(promoted, mirror)
     with pytest.raises(ArtifactError, match=r"history\.jsonl: here and on the mirror"):
         pull(mirror, here)

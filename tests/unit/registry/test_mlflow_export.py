@@ -8,7 +8,7 @@ from monitor.errors import ArtifactError, SettingsError
 from monitor.registry.evaluations import Evaluation, record
 from monitor.registry.mlflow_export import export
 from monitor.resources import shipped
-from monitor.scoring.artifact import seal_of
+from monitor.versions import seal_of
 
 SHIPPED = "lean-1"
 

@@ -10,8 +10,8 @@ from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.features.catalogue import INDEX
 from monitor.pipeline import decide_run
-from monitor.rules.cells import RunCells, looks_at_risk
-from monitor.rules.names import NAMES, WEEKDAYS, Kind
+from monitor.rules.cells import RunCells
+from monitor.rules.names import NAMES, WEEKDAYS, Kind, risk_kinds_of
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -81,5 +81,5 @@ def test_the_first_payment_of_an_account_has_no_time_since_the_last(run):
 
 def test_risk_is_unknown_where_no_snapshot_was_looked_up(run):
     assert np.isnan(run[2].number("merchant_risk_7d")).all()
-    assert looks_at_risk(frozenset({"amount", "place_risk_now"}))
-    assert not looks_at_risk(frozenset(NAMES) - {name for name in NAMES if "_risk" in name or "fraud" in name})
+    assert risk_kinds_of({"amount", "place_risk_now", "merchant_fraud_streak"}) == (0, 2)
+    assert risk_kinds_of(set(NAMES) - {name for name in NAMES if "_risk" in name or "fraud" in name}) == ()

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor.decide.policy import Level
 from monitor.errors import RulesError
 from monitor.rules.names import Kind
 from monitor.rules.rule_file import read_rules
-from monitor.rules.ruleset import Level, State
+from monitor.rules.ruleset import State
 from monitor.rules.tree import Compare, Member
 
 FILE = Path("rules.toml")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.decide.policy import Level
 from monitor.rules.rule_file import read_rules
-from monitor.rules.ruleset import Engine, Level
+from monitor.rules.ruleset import Engine
 from tests.unit.rules.conftest import Table
 
 

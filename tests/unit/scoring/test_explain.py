@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from monitor.features.catalogue import CATALOGUE, INDEX
-from monitor.scoring.explain import COMBINATION, MOST_REASONS, explain, readable, sentence
+from monitor.features.readable import readable
+from monitor.scoring.explain import COMBINATION, MOST_REASONS, explain, sentence
 from monitor.scoring.forest import Forest, average_path_length
 from monitor.scoring.model import Model, Part, feature_set_of
 
