@@ -1,4 +1,4 @@
-"""`make test`: the checks, then each suite in a pytest run of its own, then the gate, then one table of times, skips and unreached modules.
+"""`make test`: the checks, then each suite in a pytest run of its own (some beside the unit tests), then the gate, then one table of times, skips and unreached modules.
 
 tests/run.py [PART ...] [pytest options]     parts: check unit contract simulation integration chaos docs gate; none: all
 """
@@ -11,6 +11,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".cache" / "test"
 SUITES = ("unit", "contract", "simulation", "integration", "chaos", "docs")
 PARTS = ("check", *SUITES, "gate")
+BESIDE = ("contract", "simulation", "docs")
+"""Run one after the other while `unit` runs, where there is a second processor: none of them measures time, and none starts a broker beside another."""
 BUDGET_S = 39 * 60  # the whole run is held to 40 minutes: what has not ended by then is ended, and has failed
 NO_TESTS = 5  # pytest's exit status when it collected nothing
 GATE_SKIPPED = 77  # the gate's, when there is nothing to measure on
@@ -52,24 +55,54 @@ def main() -> int:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     began = time.monotonic()
-    parts = [run_part(name, for_pytest, BUDGET_S - (time.monotonic() - began)) for name in wanted or PARTS]
+    parts = run_parts(wanted or list(PARTS), for_pytest, began + BUDGET_S)
     if not wanted and not for_pytest:
         parts.append(reach())
     report(parts, time.monotonic() - began)
     return 0 if all(part.ok for part in parts) else 1
 
 
-def run_part(name: str, for_pytest: list[str], left_s: float) -> Part:
-    """Run one part, its output going where ours goes, and end it when the budget is spent."""
-    print(f"\n=== {name} ===", flush=True)
+def run_parts(names: list[str], for_pytest: list[str], until_s: float) -> list[Part]:
+    """All of them, in their order; the table tells of them in that order too."""
+    together = set(PARTS) <= set(names) and (os.cpu_count() or 1) > 1
+    done: dict[str, Part] = {}
+    with ThreadPoolExecutor(1) as lane:
+        waiting: list[Future[Part]] = []
+        for name in names:
+            if together and name in BESIDE:
+                continue
+            if together and name == "unit":
+                waiting = [lane.submit(run_part, each, for_pytest, until_s, aside=True) for each in BESIDE]
+            done[name] = run_part(name, for_pytest, until_s)
+            for each, future in zip(BESIDE, waiting, strict=False):
+                done[each] = future.result()
+                print(
+                    f"\n=== {each}, beside unit ===\n{(WORK / f'{each}.log').read_text(errors='replace')}", flush=True
+                )
+            waiting = []
+    return [done[name] for name in names]
+
+
+def run_part(name: str, for_pytest: list[str], until_s: float, *, aside: bool = False) -> Part:
+    """Run one part, its output going where ours goes, or aside into a file, and end it when the budget is spent."""
+    output = (WORK / f"{name}.log").open("wb") if aside else None
+    if not aside:
+        print(f"\n=== {name} ===", flush=True)
     part = Part(name)
     if name in SUITES and not any((ROOT / "tests" / name).rglob("test_*.py")):
         part.verdict = "no tests yet"
         return part
     began = time.monotonic()
-    process = subprocess.Popen(command_of(name, for_pytest), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command_of(name, for_pytest),
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+    )
     try:
-        status = process.wait(max(left_s, 1.0))
+        status = process.wait(max(until_s - time.monotonic(), 1.0))
     except subprocess.TimeoutExpired:
         process.terminate()  # pytest's fixtures get to stop their servers; the servers' leashes see to the rest
         try:

@@ -1,6 +1,7 @@
 """The text of a condition as Python's own parser sees it: a tree that is looked at, and never run."""
 
 import ast
+import warnings
 
 MAX_CHARACTERS = 4_000
 
@@ -20,7 +21,9 @@ def python_tree(text: str) -> ast.expr:
             f"{len(text)} characters; it takes 1 to {MAX_CHARACTERS}: make two rules of a long one", 1, 0
         )
     try:
-        tree = ast.parse(f"({text}\n)", mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's, about what is refused here anyway
+            tree = ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError as error:
         lines = text.split("\n")
         line, column = error.lineno or 1, (error.offset or 1) - 1

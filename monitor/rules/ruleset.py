@@ -182,8 +182,8 @@ class _Ready:
             young = results[self.events] < self.rule.history
             short = int(np.count_nonzero(young & ~false))
             true, false = true & ~young, false | young
-        rows = np.flatnonzero(np.broadcast_to(true, n))
-        return rows, Count(rows.size, n - rows.size - int(np.count_nonzero(np.broadcast_to(false, n))), short)
+        rows = _whole(true, n).nonzero()[0]
+        return rows, Count(rows.size, n - rows.size - int(np.count_nonzero(_whole(false, n))), short)
 
     def measured(
         self, results: list[Any], rows: NDArray[np.int64], n: int
@@ -191,8 +191,14 @@ class _Ready:
         """What it measured for the rows it holds for, and the bands that they are in."""
         if self.measure is None:
             return np.full(rows.size, np.nan), np.zeros(rows.size, np.int64)
-        values = np.broadcast_to(results[self.measure], n)[rows]
+        values = _whole(results[self.measure], n)[rows]
         return values, np.searchsorted(self.limits, values, side="right") - 1
+
+
+def _whole(values: Any, n: int) -> NDArray[Any]:
+    """What may be one value for all, as `n`; `np.broadcast_to` would take longer than most rules."""
+    found: NDArray[Any] = values if np.shape(values) == (n,) else np.full(n, values)
+    return found
 
 
 def rule_names(rule: Rule) -> Iterator[str]:

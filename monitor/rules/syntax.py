@@ -25,6 +25,7 @@ MAX_DEPTH = 40
 
 def parse(text: str, lists: Mapping[str, tuple[str, ...]], kinds: frozenset[Kind]) -> Node:
     """The tree of `text`, whose value is of one of `kinds`; `lists`: words by the name of their list. Raises `ExpressionError`."""
+    text = text.replace("\r", " ")  # Python would begin a line there; nobody else does
     tree = python_tree(text)
     try:
         found = _Parser(lists).node(tree, 0)

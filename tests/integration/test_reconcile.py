@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from confluent_kafka import Producer
 
+from monitor.reconcile.findings import FACTS
 from monitor.served_vectors import read_vectors, vectors_value
 from monitor.wire.kafka_config import producer_config
 
@@ -28,8 +29,7 @@ def reconcile(installation, *arguments, **settings):
 
 
 def defects(found):
-    facts = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks", "vectors")  # fmt: skip
-    return {name: count for name, count in found.items() if type(count) is int and count and name not in facts}
+    return {name: count for name, count in found.items() if type(count) is int and count and name not in FACTS}
 
 
 @pytest.fixture

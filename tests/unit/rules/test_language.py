@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.rules.evaluate import Program
@@ -203,6 +203,8 @@ def test_arrays_say_what_one_transaction_at_a_time_would(condition, rows):
 
 
 @settings(max_examples=200)
+@example("\rA")
+@example("count_5m\r\n > 0 and\fcuont_5m > 1")
 @given(st.text(max_size=60))
 def test_any_text_is_a_tree_or_an_error_of_ours(text):
     try:
