@@ -43,7 +43,7 @@ from monitor.wire.kafka_config import (
 )
 from monitor.wire.kafka_log import KafkaLog
 from monitor.wire.start import parse_start
-from monitor.wire.topics import TopicFacts, check_compaction, check_partitions, inspect, plan
+from monitor.wire.topics import OPTIONAL, TopicFacts, check_compaction, check_partitions, inspect, plan
 from monitor.wire.transactions import TransactionalWriter
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,6 @@ LAG_INTERVAL_S = 2.0
 
 SOURCE_CHECK_S = 10.0
 """How often it is asked whether the source topic is still the same one: the client would read on in another without a word."""
-
-OPTIONAL_TOPICS = ("labels", "shadow", "vectors")
-"""Roles of topics that decisions can be made without."""
 
 NEVER_S = 10 * 86_400.0
 """Seconds; as long as Kafka's protocol can say, about."""
@@ -142,7 +139,7 @@ def _limits(settings: Settings) -> Limits:
 def _watchers(settings: Settings, deciding: DecidingContext) -> tuple[Watcher, ...]:
     """Who looks at runs from the sideline."""
     vectors = ServedVectors(settings.topic_vectors, deciding.vectors_schema_id, settings.vectors_sample)
-    return deciding.candidate, vectors
+    return deciding.candidate, deciding.shadow_rules, vectors
 
 
 def takeover_of(settings: Settings, deciding: DecidingContext, clock: Clock, reach: Reach = pass_by) -> Takeover:
@@ -212,9 +209,7 @@ def _listen(app: MonitorApp, topic: str, metrics: Metrics) -> None:
 
 def _check_topics(settings: Settings) -> dict[str, TopicFacts]:
     facts = inspect(AdminClient(admin_config(settings)), [topic.name for topic in plan(settings)])
-    missing = [
-        topic.name for topic in plan(settings) if topic.role not in OPTIONAL_TOPICS and not facts[topic.name].exists
-    ]
+    missing = [topic.name for topic in plan(settings) if topic.role not in OPTIONAL and not facts[topic.name].exists]
     if missing:
         raise TopicError(
             f"topics {', '.join(missing)}: do not exist at {settings.brokers}; `monitor topics create` makes them"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from monitor import __version__, served_vectors
+from monitor import __version__, served_vectors, shadow_rules
 from monitor.artifacts import Artifacts, Shelf
 from monitor.candidate import Candidate
 from monitor.clock import Clock
@@ -22,6 +22,7 @@ from monitor.pipeline import Context
 from monitor.rules.ruleset import Engine, RuleSet
 from monitor.scoring.model import Model
 from monitor.settings import Settings
+from monitor.shadow_rules import ShadowRules
 from monitor.state import layout
 from monitor.state.layout import DAY_MS
 from monitor.wire.decode import NO_ID, schema_ids
@@ -45,6 +46,9 @@ class DecidingContext:
         shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, shadow.SCHEMA)
         self.candidate = Candidate(settings.topic_shadow, shadow_schema_id)
         self.candidate.model = self._shelf.held.candidate
+        hits_schema_id = _our_schema(source, settings, settings.topic_rule_hits, shadow_rules.SCHEMA)
+        self.shadow_rules = ShadowRules(settings.topic_rule_hits, hits_schema_id)
+        self.shadow_rules.rules = self._shelf.held.rules
         self.vectors_schema_id = _our_schema(source, settings, settings.topic_vectors, served_vectors.SCHEMA)
         exchange = load_exchange(settings.exchange_rates)
         self._fixed = {
@@ -98,6 +102,7 @@ class DecidingContext:
             return False
         held = self._shelf.held
         self.candidate.model = held.candidate
+        self.shadow_rules.rules = held.rules
         # one assignment: a run that begins meanwhile takes the old context or the new one, whole
         self.context = replace(
             self.context, model=held.model, risk=held.risk, rules=self._engine(held), versions=self._versions(held)

@@ -12,7 +12,9 @@ from monitor.resources import shipped
 from monitor.settings_artifacts import ArtifactSettings
 from monitor.wire.start import parse_start
 
-TOPICS = tuple(f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors"))
+TOPICS = tuple(
+    f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
+)
 """Settings that name a topic."""
 
 UNSAFE_HASH_KEY = "00" * 16
@@ -72,6 +74,9 @@ class Settings(ArtifactSettings):
     )
     topic_vectors: str = Field(
         "vectors", description="Feature vectors as served, of a sample of accounts; see vectors_sample."
+    )
+    topic_rule_hits: str = Field(
+        "rule-hits", description="What rules in shadow would have done; only written while there are any."
     )
     topic_partitions: int = Field(
         8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics."

@@ -47,7 +47,7 @@ class Stage:
             "topic_partitions": PARTITIONS,
             "log_format": "json",
         }
-        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels", "shadow", "vectors")
+        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels", "shadow", "vectors", "rule-hits")
         fields = (
             "topic_transactions",
             "topic_alerts",
@@ -56,6 +56,7 @@ class Stage:
             "topic_labels",
             "topic_shadow",
             "topic_vectors",
+            "topic_rule_hits",
         )
         overrides |= {field: f"{prefix}{topic}" for field, topic in zip(fields, topics, strict=True)}
         self.settings: Settings = load_settings(overrides=overrides)

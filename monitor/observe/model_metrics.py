@@ -40,6 +40,12 @@ class ModelMetrics:
                 "result",
                 results,
             ),
+            "shadow_rules": declare.counter(
+                "monitor_rule_hits_records_total",
+                "Records looked at for hits of rules in shadow: recorded, dropped, or failed.",
+                "result",
+                results,
+            ),
         }
         self._watching = declare.counter(
             "monitor_sideline_cpu_seconds_total", "CPU time of those who look on.", "watcher", [*self._watched]

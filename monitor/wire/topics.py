@@ -31,6 +31,9 @@ COPARTITIONED = ("audit", "changelog")
 
 T = TypeVar("T")
 
+OPTIONAL = ("labels", "shadow", "vectors", "rule_hits")
+"""Roles of topics that decisions can be made without."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
@@ -103,6 +106,7 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
         ),
         topic("shadow", settings.topic_shadow, settings.topic_partitions, **sideline),
         topic("vectors", settings.topic_vectors, settings.topic_partitions, **sideline),
+        topic("rule_hits", settings.topic_rule_hits, settings.topic_partitions, **sideline),
     )
 
 

@@ -11,7 +11,9 @@ from monitor.resources import shipped
 PUBLISHED = Path(__file__).parent / "published"
 
 
-@pytest.fixture(params=["transaction", "alert", "label", "audit-block", "shadow-block", "vectors-block"])
+@pytest.fixture(
+    params=["transaction", "alert", "label", "audit-block", "shadow-block", "vectors-block", "rule-hits-block"]
+)
 def schema_name(request: pytest.FixtureRequest) -> str:
     return request.param
 

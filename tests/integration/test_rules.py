@@ -59,6 +59,14 @@ def test_rules_change_between_runs_and_a_refused_version_changes_nothing(install
     hits = [(hit["action"], alert["outcome"]) for alert in alerts for hit in alert["rule_hits"]]
     assert {action for action, _ in hits} == {"review", "block"}
     assert {outcome for action, outcome in hits if action == "block"} == {"block"}
+    blocks = [
+        read_record("rule-hits-block.avsc", message.value())
+        for message in installation.read(installation.settings.topic_rule_hits)
+    ]
+    tried = [hit for block in blocks for hit in block["hits"]]
+    assert {(hit["rule_id"], hit["action"]) for hit in tried} == {("tried", "block")}
+    assert {block["rules"] for block in blocks} == {"r-1", "r-2"}
+    assert len(tried) > 1_000
     found = reconcile(installation)
     assert defects(found) == {}
     assert (found["not_scored_anew"], found["alerts"]) == (0, len(alerts))

@@ -2,30 +2,36 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from monitor.candidate import Candidate, judged
 from monitor.clock import ManualClock
-from monitor.decide.policy import outcomes
+from monitor.decide.policy import OUTCOMES, outcomes
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.effects.shadow import read_shadow
+from monitor.features.catalogue import INDEX
 from monitor.pipeline import decide_run
 from monitor.risk.book import Book, Entities, Snapshot
 from monitor.risk.figures import FIGURES
+from monitor.rules.rule_file import read_rules
+from monitor.rules.ruleset import Engine
 from monitor.scoring.model import Part
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import scale_of
 from monitor.served_vectors import ServedVectors, read_vectors
 from monitor.settings import load_settings
+from monitor.shadow_rules import ShadowRules
 from monitor.sideline import MOST_WAITING, Sideline, Watched
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.wire.columns import ACCOUNT_ID
+from monitor.wire.our_records import read_record
 from monitor.wire.records import Record, Records, Run, Spans
 from tests.installation import wait_until
 
@@ -188,3 +194,32 @@ def test_vectors_are_those_of_whole_accounts_as_they_were_served(watched):
 def test_what_is_no_block_of_vectors_is_refused(value):
     with pytest.raises(ValueError, match="not a record of vectors-block"):
         read_vectors(value)
+
+
+def test_what_rules_in_shadow_would_have_done_is_written_with_what_was_done(watched):
+    text = (
+        'version = "r"\n[[rule]]\nid = "acts"\nversion = 1\ndescription = "d"\nwhen = "amount > money(1)"\n'
+        'band = [{reason_code = "acts", action = "review", text = "x"}]\n'
+        '[[rule]]\nid = "tried"\nversion = 4\ndescription = "d"\nmeasure = "count_24h"\nstate = "shadow"\n'
+        'band = [{at_least = 2, reason_code = "tried", action = "block", text = "x"}]\n'
+    )
+    rules = read_rules(text, Path("rules.toml"))
+    watcher = ShadowRules("rule-hits", 7)
+    assert not watcher.looks
+    watcher.rules = rules
+    assert watcher.looks
+    context = replace(watched.context, rules=Engine(rules, lambda _word: 1))
+    _, position = genesis_block(
+        app_id="a", topic="t", topic_id="i", partition=3, start=0, alerts_from_offset=0, versions={}, schema_id=1
+    )
+    decided = decide_run(watched.run, Accounts(), position, context, SPEC.end_ms)
+    run = replace(watched, decided=decided, context=context)
+    block = read_record("rule-hits-block.avsc", watcher.see(run).value)
+    counts = decided.features[:, INDEX["count_24h"]]
+    expected = np.flatnonzero((decided.dispositions == 0) & (counts >= 2))
+    assert [hit["offset"] for hit in block["hits"]] == expected.tolist() != []
+    assert [hit["value"] for hit in block["hits"]] == counts[expected].tolist()
+    assert [hit["outcome"] for hit in block["hits"]] == [OUTCOMES[each] for each in decided.outcomes[expected].tolist()]
+    assert {(hit["rule_id"], hit["rule_version"], hit["action"]) for hit in block["hits"]} == {("tried", "4", "block")}
+    assert (block["rules"], block["partition"], block["first_offset"]) == ("r", 3, 0)
+    assert watcher.see(watched) is None, "the rules of that run had none in shadow"

@@ -60,6 +60,7 @@ WORKER = {
         "deciding",
         "lookout",
         "served_vectors",
+        "shadow_rules",
         "sideline",
         "warm_up",
         "pipeline",
@@ -89,6 +90,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.sideline": {"monitor.pipeline"},
     "monitor.candidate": {"monitor.sideline", "monitor.risk"} | STAGES,
     "monitor.served_vectors": {"monitor.sideline"},
+    "monitor.shadow_rules": {"monitor.sideline", "monitor.rules", "monitor.decide"},
     "monitor.partition": {
         "monitor.sideline",
         "monitor.chunk_queue",
@@ -108,6 +110,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.pipeline",
         "monitor.rules",
         "monitor.served_vectors",
+        "monitor.shadow_rules",
     }
     | STAGES
     | SETTINGS,

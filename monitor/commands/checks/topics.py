@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from monitor.commands.checks.finding import Finding, fail, ok, warn
-from monitor.wire.topics import COPARTITIONED, FOREVER, TopicFacts, TopicPlan, mismatch
+from monitor.wire.topics import COPARTITIONED, FOREVER, OPTIONAL, TopicFacts, TopicPlan, mismatch
 
 ALTER = "kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {key}={value}"
 
@@ -18,7 +18,7 @@ def judge_topic(topic: TopicPlan, fact: TopicFacts, brokers: int) -> Finding:
     """The finding for one topic on a cluster of `brokers` brokers."""
     check = f"topic {topic.role}"
     if not fact.exists:
-        if topic.role in ("labels", "shadow", "vectors"):
+        if topic.role in OPTIONAL:
             return warn(check, f"{topic.name}: missing; decisions are made without it", "monitor topics create")
         return fail(check, f"{topic.name}: missing", "monitor topics create")
     if topic.role in COPARTITIONED and fact.partitions != topic.partitions:

@@ -27,6 +27,7 @@ def test_the_plan_has_a_topic_for_each_role_under_its_configured_name():
         "labels": "labels",
         "shadow": "shadow",
         "vectors": "vectors",
+        "rule_hits": "rule-hits",
     }
 
 
@@ -41,6 +42,7 @@ def test_audit_and_changelog_follow_the_partitions_that_transactions_really_has(
         "labels": 4,
         "shadow": 4,
         "vectors": 4,
+        "rule_hits": 4,
     }
 
 
