@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from monitor.errors import ArtifactError, RulesError
 from monitor.registry.approvals import RISK, RULES, Policy, approvers
+from monitor.registry.history import HISTORY
 from monitor.registry.promotion import Registry
 from monitor.risk.book import Book
 from monitor.risk.snapshots import load_book, versions_of
@@ -73,9 +74,11 @@ class Shelf:
         return True
 
     def _approved(self) -> Model | None:
-        model = load_model(self._models_dir)
-        self._policy.check(self._models_dir, model.version, model.seal)
-        return model
+        version = current_version(self._models_dir)
+        seal = seal_of(self._models_dir, version)
+        self._policy.check(self._models_dir, version, seal)  # before anything of it is read
+        model = load_model(self._models_dir, version)
+        return _of(model, model.seal, seal, self._models_dir / version)
 
     def _signed(self) -> Book:
         book = load_book(self._risk_dir)
@@ -84,11 +87,20 @@ class Shelf:
         return book
 
     def _ruling(self) -> RuleSet:
-        if not os.path.lexists(self._rules_dir / CURRENT):
+        try:
+            os.lstat(self._rules_dir / CURRENT)
+        except FileNotFoundError:
+            before = self.held.rules
+            if self._rules_policy.signers or (before and before.version) or (self._rules_dir / HISTORY).exists():
+                raise ArtifactError(
+                    f"{self._rules_dir / CURRENT}: there is none any more; restore it, or promote a version without rules"
+                ) from None
             return RuleSet()
-        rules = load_rules(self._rules_dir)
-        self._rules_policy.check(self._rules_dir, rules.version, rules.seal)
-        return rules
+        version = current_version(self._rules_dir)
+        seal = seal_of(self._rules_dir, version)
+        self._rules_policy.check(self._rules_dir, version, seal)
+        rules = load_rules(self._rules_dir, version)
+        return _of(rules, rules.seal, seal, self._rules_dir / version)
 
     def _watching(self) -> Model | None:
         if not os.path.lexists(self._models_dir / CANDIDATE):
@@ -106,6 +118,13 @@ class Shelf:
         """What stands for all the bytes: the seals of the models and rules named and their approvals, the names of the snapshots, which never change, and theirs."""
         served = (_served(directory) for directory in (self._models_dir, self._rules_dir))
         return *served, _candidate(self._models_dir), _snapshots(self._risk_dir)
+
+
+def _of(loaded: _Loaded, seal: str, approved: str, path: Path) -> _Loaded:
+    """What was loaded, if it is what was approved. Raises `ArtifactError` when it was changed in between."""
+    if seal != approved:
+        raise ArtifactError(f"{path}: changed while it was read; it will be looked at again")
+    return loaded
 
 
 def policy_of(settings: Settings) -> Policy:

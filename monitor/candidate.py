@@ -6,6 +6,8 @@ from monitor.decide.policy import APPROVE, combined, outcomes
 from monitor.effects.shadow import ShadowBlock, shadow_value
 from monitor.features.catalogue import ACCOUNT_FEATURES
 from monitor.risk.book import with_risk
+from monitor.rules.names import SCORE
+from monitor.rules.ruled import ruled
 from monitor.scoring.model import Model
 from monitor.sideline import Aside, Watched
 from monitor.state.dispositions import Disposition
@@ -44,7 +46,12 @@ def judged(candidate: Model, watched: Watched) -> ShadowBlock:
         features = with_risk(features[:, : len(ACCOUNT_FEATURES)], columns, kinds, context.risk)
     rows = np.flatnonzero(decided.dispositions == int(Disposition.SCORED))
     found = candidate.judge(features[rows])
-    theirs, ours = combined(outcomes(found.scores, candidate), decided.ruled.levels[rows]), decided.outcomes[rows]
+    levels = decided.ruled.levels
+    if context.rules is not None and SCORE in context.rules.names:
+        scores = np.full(len(decided.scores), np.nan)
+        scores[rows] = found.scores
+        levels = ruled(context.rules, columns, features, scores, ~np.isnan(scores)).levels
+    theirs, ours = combined(outcomes(found.scores, candidate), levels[rows]), decided.outcomes[rows]
     alerting = np.flatnonzero((ours != APPROVE) | (theirs != APPROVE))
     times = decided.event_times_ms[rows]
     return ShadowBlock(

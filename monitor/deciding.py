@@ -115,7 +115,7 @@ class DecidingContext:
             "model": "" if model is None else model.version,
             "feature_set": "" if model is None else model.feature_set,
             "risk": held.risk.version,
-            "rules": "" if held.rules is None else held.rules.version,
+            "rules": "" if held.rules is None else held.rules.name,
         }
         return MappingProxyType(self._fixed | chosen)
 

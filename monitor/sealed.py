@@ -123,9 +123,14 @@ def check_digest(path: Path, content: bytes, expected: str | None, source: str) 
         )
 
 
+def is_name(version: str) -> bool:
+    """Whether it can be the name of a directory of ours."""
+    return _NAME.fullmatch(version) is not None and version not in RESERVED
+
+
 def checked_name(version: str, where: str = "version") -> str:
     """`version`, if it can be the name of a directory. Raises `ArtifactError`."""
-    if not _NAME.fullmatch(version) or version in RESERVED:
+    if not is_name(version):
         raise ArtifactError(f"{where}: {version!r} is no version; use letters, digits, dots and dashes, at most 64")
     return version
 

@@ -59,10 +59,15 @@ class Past:
             self._models[version, feature_set] = model
         return self._models[version, feature_set]
 
-    def _ruled(self, version: str) -> RuleSet:
-        if version not in self._rules:
-            self._rules[version] = load_rules(self._rules_dir, version)
-        return self._rules[version]
+    def _ruled(self, name: str) -> RuleSet:
+        if name not in self._rules:
+            rules = load_rules(self._rules_dir, name.partition("@")[0])
+            if rules.name != name:
+                raise ArtifactError(
+                    f"{self._rules_dir / rules.version}: {rules.name}, the audit log says {name}: other rules of that name; restore those that were in force"
+                )
+            self._rules[name] = rules
+        return self._rules[name]
 
     def _risk(self, versions: Mapping[str, str]) -> Book:
         text = versions.get("risk", "")

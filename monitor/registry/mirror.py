@@ -24,11 +24,14 @@ from monitor.sealed import (
     check_whole,
     checked_name,
     digests_of,
+    is_name,
     read_bounded,
+    read_json,
     sums_of,
     write_durably,
     write_sealed,
 )
+from monitor.versions import CANDIDATE, CURRENT
 
 MAX_FILE_BYTES = 1 << 30
 """Of one file of a version."""
@@ -54,7 +57,7 @@ class Mirror:
     """The files under a URL. Raises `ArtifactError` for what fsspec cannot reach."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         with self._reaching(""):
             self._fs, self._root = fsspec.core.url_to_fs(url)
 
@@ -70,7 +73,7 @@ class Mirror:
         with self._reaching(name), self._fs.open(f"{self._root}/{name}", "rb") as file:
             content: bytes = file.read(most + 1)
         if len(content) > most:
-            raise ArtifactError(f"{self._url}/{name}: larger than {most} bytes; restore it")
+            raise ArtifactError(f"{self.url}/{name}: larger than {most} bytes; restore it")
         return content
 
     def write(self, name: str, content: bytes) -> None:
@@ -91,66 +94,89 @@ class Mirror:
             yield
         except (OSError, ValueError, ImportError) as error:
             raise ArtifactError(
-                f"{self._url}: {name or 'not reached'}: {error}; check the URL, its credentials, and that its fsspec package is installed"
+                f"{self.url}: {name or 'not reached'}: {error}; check the URL, its credentials, and that its fsspec package is installed"
             ) from None
 
 
 def push(directory: Path, mirror: Mirror) -> Copied:
     """Copy what is new in `directory` to the mirror. Raises `ArtifactError`; what was copied before it is whole."""
     there = mirror.names()
+    here = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    _check_history(
+        read_bounded(directory / HISTORY, MAX_RECORD_BYTES) if HISTORY in here else b"",
+        mirror.read(HISTORY, MAX_RECORD_BYTES) if HISTORY in there else b"",
+    )
     copied = []
-    for path in sorted(directory.glob(f"[!.]*/{SUMS}")):
-        version = path.parent.name
-        check_whole(path.parent)
-        sums = read_bounded(path, MAX_RECORD_BYTES)
+    for version in _versions(here):
+        check_whole(directory / version)
+        sums = read_bounded(directory / version / SUMS, MAX_RECORD_BYTES)
         if f"{version}/{SUMS}" in there:
             _same(version, sums, mirror.read(f"{version}/{SUMS}", MAX_RECORD_BYTES))
             continue
         for name in digests_of(sums):
-            mirror.write(f"{version}/{name}", read_bounded(path.parent / name, MAX_FILE_BYTES))
+            mirror.write(f"{version}/{name}", read_bounded(directory / version / name, MAX_FILE_BYTES))
         mirror.write(f"{version}/{SUMS}", sums)
         copied.append(version)
-    here = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
     records = 0
     for name in _records(here):
-        content = read_bounded(directory / name, MAX_RECORD_BYTES)
+        content = _finished(name, read_bounded(directory / name, MAX_RECORD_BYTES))
         before = mirror.read(name, MAX_RECORD_BYTES) if name in there else None
-        if name == HISTORY:
-            _continues(before or b"", content)
-        if content != before:
+        if content != before and not _older(name, content, before):
             mirror.write(name, content)
             records += 1
-    for name in (set(RESERVED) & there) - here:
-        mirror.remove(name)
+    if CANDIDATE in there - here and CURRENT in here:
+        mirror.remove(CANDIDATE)
         records += 1
     return Copied(tuple(copied), records)
 
 
 def pull(mirror: Mirror, directory: Path) -> Copied:
-    """Copy what is new on the mirror to `directory`. Raises `ArtifactError`; what was copied before it is whole."""
+    """Copy what is new on the mirror to `directory`. Raises `ArtifactError`; what was copied before it is whole.
+
+    Pointers and records are read before the versions are listed: a push meanwhile adds versions that nothing names yet.
+    """
+    first = mirror.names()
+    records = {name: mirror.read(name, MAX_RECORD_BYTES) for name in _records(first)}
     there = mirror.names()
+    if not _versions(there):
+        raise ArtifactError(f"{mirror.url}: no version of anything; check the URL")
+    path = directory / HISTORY
+    _check_history(records.get(HISTORY, b""), path.read_bytes() if path.exists() else b"")
     copied = []
-    for version in sorted(name.partition("/")[0] for name in there if re.fullmatch(f"[^/.][^/]*/{SUMS}", name)):
-        sums = mirror.read(f"{checked_name(version)}/{SUMS}", MAX_RECORD_BYTES)
+    for version in _versions(there):
+        sums = mirror.read(f"{version}/{SUMS}", MAX_RECORD_BYTES)
         if (directory / version / SUMS).exists():
             _same(version, read_bounded(directory / version / SUMS, MAX_RECORD_BYTES), sums)
             continue
         write_sealed(directory / version, _contents(mirror, version, sums))
         copied.append(version)
-    records = 0
-    for name in _records(there):
-        content, path = mirror.read(name, MAX_RECORD_BYTES), directory / name
-        before = read_bounded(path, MAX_RECORD_BYTES) if path.exists() else None
-        if name == HISTORY:
-            _continues(before or b"", content)
-        if content != before:
-            _replace(path, content)
-            records += 1
-    for name in RESERVED:
-        if name not in there and (directory / name).exists():
-            (directory / name).unlink()
-            records += 1
-    return Copied(tuple(copied), records)
+    changed = 0
+    for name, content in records.items():
+        changed += _taken(directory, name, _finished(name, content))
+    if CANDIDATE not in records and CURRENT in records and (directory / CANDIDATE).exists():
+        (directory / CANDIDATE).unlink()
+        changed += 1
+    return Copied(tuple(copied), changed)
+
+
+def _taken(directory: Path, name: str, content: bytes) -> bool:
+    """Write a record that was pulled, unless it is there already; whether it was written."""
+    path = directory / name
+    before = read_bounded(path, MAX_RECORD_BYTES) if path.exists() else None
+    if content == before or _older(name, content, before):
+        return False
+    if name in RESERVED:
+        version = checked_name(content.decode("ascii", "replace").strip(), name)
+        if not (directory / version / SUMS).exists():
+            raise ArtifactError(f"{name}: names {version}, which the mirror does not have; pull again")
+    _replace(path, content)
+    return True
+
+
+def _versions(names: set[str]) -> list[str]:
+    """Of the files those that are the sums of a version; directories that no version can be called are left alone."""
+    found = (name.removesuffix(f"/{SUMS}") for name in names if name.endswith(f"/{SUMS}"))
+    return sorted(version for version in found if is_name(version))
 
 
 def _contents(mirror: Mirror, version: str, sums: bytes) -> dict[str, bytes]:
@@ -178,11 +204,30 @@ def _same(version: str, ours: bytes, theirs: bytes) -> None:
         )
 
 
-def _continues(before: bytes, after: bytes) -> None:
-    if not after.startswith(before):
+def _check_history(new: bytes, old: bytes) -> None:
+    """Raise `ArtifactError` unless the finished lines of `old` are those that `new` begins with: who copies must know all that was done."""
+    if not _finished(HISTORY, new).startswith(_finished(HISTORY, old)):
         raise ArtifactError(
-            f"{HISTORY}: here and on the mirror it went on differently: compare the two, and keep the one that is true"
+            f"{HISTORY}: here and on the mirror it went on differently, or what is copied is the older one: pull before you push"
         )
+
+
+def _finished(name: str, content: bytes) -> bytes:
+    """A history without a line that was cut off."""
+    return content[: content.rfind(b"\n") + 1] if name == HISTORY else content
+
+
+def _older(name: str, content: bytes, before: bytes | None) -> bool:
+    """Whether an approval is older than the one it would replace."""
+    if before is None or not name.startswith("approvals/"):
+        return False
+    times = []
+    for each in (content, before):
+        try:
+            times.append(int(read_json(each, Path(name))["approval"]["time_ms"]))
+        except (ArtifactError, KeyError, TypeError, ValueError):
+            times.append(-1)
+    return times[0] < times[1]
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -100,8 +100,12 @@ def _served_before(steps: Sequence[Step], current: str) -> str:
     served: list[str] = []
     for step in steps:
         if step.action == history.PROMOTED:
-            served += [step.before] if step.before and step.before not in served[-1:] else []
-            served.append(step.version)
+            if step.before in served:
+                _down_to(served, step.before)
+            elif step.before:
+                served.append(step.before)
+            if served[-1:] != [step.version]:  # a promotion that was asked for twice is one
+                served.append(step.version)
         else:
             _down_to(served, step.version)
     _down_to(served, current)

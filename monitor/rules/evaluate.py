@@ -188,9 +188,12 @@ def _same(left: str, right: str) -> _Step:
 
 
 def _among(hashes: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> Truth:
+    there = hashes != 0
+    if not wanted.size:
+        return Truth(np.zeros(hashes.size, np.bool_), there)
     places = np.searchsorted(wanted, hashes)
     places[places == wanted.size] = 0
-    true, there = wanted[places] == hashes, hashes != 0
+    true = wanted[places] == hashes
     return Truth(true & there, ~true & there)
 
 

@@ -3,6 +3,7 @@
 Each name has a kind, which says what it can be compared and combined with: money with money, time with time, a word with words of its own list.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -86,6 +87,9 @@ NAMES: Mapping[str, Named] = {
     **FEATURES,
 }
 
+BRACES = re.compile(r"\{([^{}]*)\}")
+"""A name in a text."""
+
 SECONDS = {"s": 1.0, "days": 86_400.0}
 """Of one unit of a feature that is a length of time."""
 
@@ -94,3 +98,8 @@ def risk_kinds_of(names: Iterable[str]) -> tuple[int, ...]:
     """The kinds (places in `RISK_KINDS`) whose risk some of the names are."""
     columns = [INDEX.get(name, -1) - len(ACCOUNT_FEATURES) for name in names]
     return tuple(sorted({column // len(RISK_NAMES) for column in columns if column >= 0}))
+
+
+def names_in_text(text: str) -> list[str]:
+    """What stands in braces."""
+    return BRACES.findall(text)

@@ -1,6 +1,8 @@
 """The text of a condition as Python's own parser sees it: a tree that is looked at, and never run."""
 
 import ast
+import io
+import tokenize
 import warnings
 
 MAX_CHARACTERS = 4_000
@@ -40,3 +42,10 @@ def python_tree(text: str) -> ast.expr:
 def characters(text: str, line: int, octets: int) -> int:
     """Python counts columns in octets of UTF-8, people in characters."""
     return len(text.split("\n")[line - 1].encode()[:octets].decode(errors="ignore"))
+
+
+def literals(text: str, tree: ast.Constant) -> int:
+    """How many literals in `text` a constant was made of: Python joins those that stand side by side."""
+    segment = ast.get_source_segment(f"({text}\n)", tree) or ""
+    tokens = tokenize.generate_tokens(io.StringIO(segment).readline)
+    return sum(token.type == tokenize.STRING for token in tokens)

@@ -3,6 +3,7 @@
 A condition stands where the file says it; what is wrong inside it is found at its own place in the file.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from monitor.decide.policy import Level
 from monitor.errors import RulesError
-from monitor.rules.names import NAMES, Kind
+from monitor.rules.names import NAMES, Kind, names_in_text
 from monitor.rules.python_tree import ExpressionError
 from monitor.rules.ruleset import ACTIONS, Band, Rule, RuleSet, State
 from monitor.rules.syntax import parse
 from monitor.rules.tree import Constant, Node
-from monitor.rules.wording import LIMIT, VALUE, names_in_text
+from monitor.rules.wording import LIMIT, VALUE
 
 MAX_RULES = 1_000
 
@@ -78,7 +79,7 @@ def read_rules(text: str, path: Path, seal: str = "") -> RuleSet:
     """The rules in the `text` of `path`. Raises `RulesError` with the place of the first thing that is wrong."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise RulesError(f"{_toml_place(path, str(error))}; see docs/rules.md") from None
     places = Places(text)
     try:
@@ -162,12 +163,14 @@ class _Reader:
         found = (
             self._tree(where, at_least, _NUMBERS)
             if isinstance(at_least, str)
-            else Constant(Kind.NUMBER, float(at_least))
+            else Constant(Kind.NUMBER, _number(at_least))
         )
         if not isinstance(found, Constant):
             raise self.wrong(where, "a limit is a constant, such as 5 or money(500)")
         if found.kind is not measure.kind:
             raise self.wrong(where, f"{found.kind.value}, but what is measured is {measure.kind.value}")
+        if not math.isfinite(found.value):
+            raise self.wrong(where, f"{at_least}: a limit is a finite number")
         return found.value
 
     def _tree(self, where: tuple[str | int, ...], text: str, kinds: frozenset[Kind]) -> Node:
@@ -197,7 +200,7 @@ class Places:
         return f"{first_line + line - 1}:{first_column + column if line == 1 else column + 1}"
 
 
-_HEADER = re.compile(r"^\s*\[+\s*([A-Za-z0-9_.\s-]+?)\s*\]+")
+_HEADER = re.compile(r"^\s*\[{1,2}([^\[\]]*)\]")
 _KEY = re.compile(r"""^(\s*)([A-Za-z0-9_-]+)\s*=\s*(\"\"\"|'''|\"|')?""")
 
 _Place = tuple[int, int, int, int]
@@ -239,6 +242,13 @@ def _table(name: str, repeated: bool, counts: dict[tuple[str | int, ...], int]) 
         if where in counts:
             where = (*where, counts[where])
     return where
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _toml_place(path: Path, message: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.decide.policy import Level
 from monitor.rules.evaluate import Cells, HashOf, Program
-from monitor.rules.names import EVENTS, risk_kinds_of
+from monitor.rules.names import EVENTS, names_in_text, risk_kinds_of
 from monitor.rules.tree import Node, names_in
 
 
@@ -66,6 +66,11 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     seal: str = ""
 
+    @property
+    def name(self) -> str:
+        """As audit blocks have it: the version, and the beginning of its seal, so that another file of its name is not taken for it."""
+        return f"{self.version}@{self.seal[:12]}" if self.version else ""
+
 
 class Count(NamedTuple):
     """Of one rule over a run: for how many transactions it held, was not applicable, or found too little history."""
@@ -106,8 +111,8 @@ class Engine:
         self.ruleset = ruleset
         self.names = frozenset(name for rule in ruleset.rules for name in rule_names(rule))
         """All that the rules that are not paused look at."""
-        self.risk_kinds = risk_kinds_of(self.names)
-        """Which risks they look up."""
+        self.risk_kinds = risk_kinds_of([*self.names, *_told(ruleset)])
+        """Which risks they look up, also to tell them."""
         self._program = Program(hash_of)
         self._ready = [
             _Ready(
@@ -199,6 +204,14 @@ def _whole(values: Any, n: int) -> NDArray[Any]:
     """What may be one value for all, as `n`; `np.broadcast_to` would take longer than most rules."""
     found: NDArray[Any] = values if np.shape(values) == (n,) else np.full(n, values)
     return found
+
+
+def _told(ruleset: RuleSet) -> Iterator[str]:
+    """What stands in the texts of bands."""
+    for rule in ruleset.rules:
+        if rule.state is not State.PAUSED:
+            for band in rule.bands:
+                yield from names_in_text(band.text)
 
 
 def rule_names(rule: Rule) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from monitor.errors import ArtifactError, RulesError
 from monitor.rules.cases import failures, run_cases
 from monitor.rules.rule_file import read_rules
-from monitor.rules.ruleset import RuleSet
+from monitor.rules.ruleset import Engine, RuleSet
 from monitor.sealed import checked_name, open_sealed, write_sealed
 from monitor.versions import CURRENT, current_version
 
@@ -20,6 +20,10 @@ def load_rules(rules_dir: Path, version: str = CURRENT) -> RuleSet:
     path = rules_dir / checked_name(version) / RULES
     sealed = open_sealed(path.parent)
     rules = read_rules(decoded(sealed.read(RULES, MAX_BYTES), path), path, sealed.seal)
+    try:
+        Engine(rules, hash_of=lambda text: len(text.encode()))
+    except (ValueError, IndexError, TypeError) as error:
+        raise RulesError(f"{path}: cannot be made ready: {error}; write it otherwise") from None
     if rules.version != version:
         raise ArtifactError(f"{path}: version {rules.version!r} in the directory {version!r}; rename it")
     return rules

@@ -13,11 +13,13 @@ Every part has a kind (`monitor/rules/names.py`), and what does not go together 
 
 import ast
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from monitor.rules.names import NAMES, Kind
-from monitor.rules.python_tree import ExpressionError, characters, python_tree
+from monitor.rules.python_tree import ExpressionError, characters, literals, python_tree
 from monitor.rules.tree import Arithmetic, Compare, Constant, Known, Logic, Member, Name, Node, Same
 
 MAX_DEPTH = 40
@@ -28,7 +30,7 @@ def parse(text: str, lists: Mapping[str, tuple[str, ...]], kinds: frozenset[Kind
     text = text.replace("\r", " ")  # Python would begin a line there; nobody else does
     tree = python_tree(text)
     try:
-        found = _Parser(lists).node(tree, 0)
+        found = _Parser(text, lists).node(tree, 0)
         if found.kind not in kinds:
             wanted = " or ".join(sorted(kind.value for kind in kinds))
             raise _wrong(tree, f"{found.kind.value}, where {wanted} is needed{_hint(found, kinds)}")
@@ -49,14 +51,17 @@ _UNITS = {
 """Functions that give a number its kind, and what one of them is."""
 
 _FUNCTIONS = ("abs", "least", "greatest", "known", *_UNITS)
+FORMS = {"country": "[A-Z][A-Z]", "currency": "[A-Z][A-Z][A-Z]"}
+"""What words of a field look like: others would never be met, and be no error."""
+
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _MIRRORED = {">": "<", ">=": "<="}
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
 class _Parser:
-    def __init__(self, lists: Mapping[str, tuple[str, ...]]) -> None:
-        self._lists = lists
+    def __init__(self, text: str, lists: Mapping[str, tuple[str, ...]]) -> None:
+        self._text, self._lists = text, lists
         self._readers: Mapping[type[ast.expr], Callable[[Any, int], Node]] = {
             ast.BoolOp: self._both,
             ast.UnaryOp: self._unary,
@@ -192,11 +197,18 @@ class _Parser:
     def _word(self, name: ast.expr, tree: ast.expr) -> str:
         if not isinstance(tree, ast.Constant) or not isinstance(tree.value, str):
             raise _wrong(tree, "a text in quotes is needed here")
+        if literals(self._text, tree) != 1:
+            raise _wrong(tree, "two texts side by side: a comma is missing between them")
         self._check_symbol(name, tree.value, tree)
         return tree.value
 
     def _check_symbol(self, name: ast.expr, word: str, tree: ast.expr) -> None:
         symbols = NAMES[self._word_name(name)].symbols
+        form = FORMS.get(self._word_name(name))
+        if form and not re.fullmatch(form, word):
+            raise _wrong(tree, f"{word!r}: {self._word_name(name)} is {len(form) // len('[A-Z]')} capital letters")
+        if not word.isprintable():
+            raise _wrong(tree, f"{word!r}: no text of a payment has such characters")
         if symbols and word not in symbols:
             raise _wrong(tree, f"{word!r}: {self._word_name(name)} is one of {', '.join(symbols)}")
 
@@ -215,7 +227,7 @@ class _Parser:
             if not isinstance(operands[0], Constant) or operands[0].kind is not Kind.NUMBER:
                 raise _wrong(tree, f"{function}: takes a number as it is written, such as {function}(5)")
             kind, one = _UNITS[function]
-            return Constant(kind, operands[0].value * one)
+            return Constant(kind, _counted(tree, operands[0].value, one))
         if function == "abs":
             return Arithmetic(operands[0].kind, "abs", tuple(operands))
         return _combined(tree, function, *operands)
@@ -263,6 +275,14 @@ def _finite(tree: ast.expr, value: float) -> float:
     if number in (float("inf"), float("-inf")):
         raise _wrong(tree, "a number beyond all bounds")
     return number
+
+
+def _counted(tree: ast.expr, value: float, one: float) -> float:
+    """So many times `one`, exactly as it is written: 19.99 is no float. Cents have no fractions, nor do seconds need them."""
+    exact = Decimal(str(value)) * Decimal(one)
+    if one == _UNITS["money"][1] and exact != exact.to_integral_value():
+        raise _wrong(tree, f"{value:g}: money has two decimals")
+    return _finite(tree, float(exact))
 
 
 def _wrong(tree: ast.expr, message: str) -> ExpressionError:

@@ -1,6 +1,5 @@
 """What a rule says of a transaction: its text, with the transaction's own values."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import numpy as np
 from monitor.features.catalogue import CATALOGUE, INDEX
 from monitor.features.readable import readable
 from monitor.rules.cells import RunCells
-from monitor.rules.names import NAMES, Kind
+from monitor.rules.names import BRACES, NAMES, Kind
 from monitor.rules.ruleset import Band, Hits, Rule, RuleSet, State
 from monitor.rules.tree import Name
 from monitor.wire.columns import STRINGS
@@ -18,13 +17,7 @@ VALUE, LIMIT = "value", "limit"
 """Names in texts beside those of transactions: what the rule measured, and where its band begins."""
 
 UNKNOWN = "unknown"
-_BRACES = re.compile(r"\{([^{}]*)\}")
 _UNITS = {Kind.MONEY: "base minor", Kind.TIME: "s"}
-
-
-def names_in_text(text: str) -> list[str]:
-    """What stands in braces."""
-    return _BRACES.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ def said_of(row: int, place: int, hits: Hits, rules: RuleSet, cells: RunCells) -
 def _text(rule: Rule, band: Band, value: float, place: int, cells: RunCells) -> str:
     unit = _unit(rule)
     given = {VALUE: lambda: _number(unit, value), LIMIT: lambda: _number(unit, band.at_least)}
-    return _BRACES.sub(lambda found: given.get(found[1], lambda: _cell(found[1], place, cells))(), band.text)
+    return BRACES.sub(lambda found: given.get(found[1], lambda: _cell(found[1], place, cells))(), band.text)
 
 
 def _cell(name: str, place: int, cells: RunCells) -> str:
@@ -67,7 +60,7 @@ def _cell(name: str, place: int, cells: RunCells) -> str:
 
 
 def _number(unit: str, value: float) -> str:
-    return UNKNOWN if np.isnan(value) else readable(unit, value)
+    return readable(unit, value) if np.isfinite(value) else UNKNOWN
 
 
 def _unit(rule: Rule) -> str:

@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from monitor.audit.export import Export
 from tests.audit_log import log_of
+from tests.commands import run_here
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "verify_proof.py"
 COUNT = 4_000
@@ -19,13 +20,8 @@ COUNT = 4_000
 
 @pytest.fixture
 def audit(tmp_path):
-    """`audit(environment, "verify", ...)` runs the command in a process of its own."""
-
-    def run(environment, *arguments):
-        command = [sys.executable, "-m", "monitor", "audit", *map(str, arguments)]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    return run
+    """`audit(environment, "verify", ...)` runs the command."""
+    return lambda environment, *arguments: run_here(environment, tmp_path, "audit", *arguments)
 
 
 def good(done):

@@ -1,18 +1,14 @@
 """A record that ends the worker at each start is taken out with `monitor quarantine`, audited, and the partition goes on behind it."""
 
 import json
-import subprocess
-import sys
 
 from monitor.guard.reasons import Reason
 from monitor.state.dispositions import Disposition
+from tests.commands import run_here
 
 
 def command(installation, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "monitor", "quarantine", *arguments],
-        env=installation.environment, cwd=installation.directory, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run_here(installation.environment, installation.directory, "quarantine", *arguments)
 
 
 def decisions(installation):

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,16 +10,14 @@ from confluent_kafka import Producer
 from monitor.reconcile.findings import FACTS
 from monitor.served_vectors import read_vectors, vectors_value
 from monitor.wire.kafka_config import producer_config
+from tests.commands import run_here
 
 COUNT = 3_000
 
 
 def reconcile(installation, *arguments, **settings):
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor", "reconcile", "--json", *arguments],
-        env=installation.environment | {f"MONITOR_{name.upper()}": str(value) for name, value in settings.items()},
-        cwd=installation.directory, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    environment = installation.environment | {f"MONITOR_{name.upper()}": str(value) for name, value in settings.items()}
+    done = run_here(environment, installation.directory, "reconcile", "--json", *arguments)
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     assert done.returncode == (0 if found["ok"] else 1)

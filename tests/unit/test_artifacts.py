@@ -222,7 +222,7 @@ def test_a_worker_that_starts_with_refused_rules_has_none_and_says_so(settings, 
     assert deciding.versions["rules"] == ""
     rules("r-2")
     assert deciding.look()
-    assert (len(deciding.context.rules), deciding.versions["rules"]) == (0, "r-2")
+    assert (len(deciding.context.rules), deciding.versions["rules"].partition("@")[0]) == (0, "r-2")
 
 
 def test_where_rules_signers_are_named_only_what_they_approved_is_in_force(settings, rules, tmp_path):
@@ -240,3 +240,49 @@ def test_where_rules_signers_are_named_only_what_they_approved_is_in_force(setti
     approve(directory, Approval("r-1", seal, "", "Ann", "", 0, RULES), key)
     assert shelf.look()
     assert shelf.held.rules.version == "r-1"
+
+
+def test_rules_that_are_gone_are_missed_where_there_were_some(settings, rules, tmp_path):
+    shelf = Shelf(settings())
+    directory = rules("r-1")
+    shelf.look()
+    directory.rename(tmp_path / "unmounted")
+    assert shelf.look()
+    assert shelf.held.rules.version == "r-1"
+    assert "there is none any more; restore it" in shelf.held.refused[0]
+    (tmp_path / "unmounted").rename(directory)
+    assert shelf.look()
+    assert shelf.held.refused == ()
+    public, _ = make_key(tmp_path / "ann.key", None)
+    bare = Shelf(settings(rules_dir=tmp_path / "nowhere", rules_signers=str(public)))
+    bare.look()
+    assert bare.held.rules is None, "who names signers has rules"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[lists]\nnobody = []\n[[rule]]\nid = "a"\nversion = 1\ndescription = "d"\nwhen = "merchant_id in nobody"\n'
+        'band = [{reason_code = "a", action = "review", text = "x"}]',
+    ],
+)
+def test_rules_with_an_empty_list_hold_for_nobody(settings, rules, text):
+    rules("r-1", text)
+    deciding = DecidingContext(settings(), ManualClock(0))
+    assert len(deciding.context.rules) == 1
+
+
+@pytest.mark.parametrize("digits", [400, 5_000])
+def test_bytes_that_nobody_approved_are_not_even_read(settings, rules, tmp_path, digits):
+    public, _ = make_key(tmp_path / "ann.key", None)
+    directory = rules("r-1")
+    path = directory / "r-1" / "rules.toml"
+    path.write_text('version = "r-1"\nat_least = ' + "9" * digits)
+    path.with_name("SHA256SUMS").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  rules.toml\n")
+    shelf = Shelf(settings(rules_signers=str(public)))
+    shelf.look()
+    assert "valid approvals" in shelf.held.refused[0]
+    shelf = Shelf(settings())
+    shelf.look()
+    assert shelf.held.rules is None
+    assert len(shelf.held.refused) == 1

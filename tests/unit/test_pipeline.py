@@ -438,6 +438,9 @@ def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, c
         'band = [{reason_code = "r", action = "review", text = "{merchant_risk_3d} at {merchant_id}"}]'
     )
     engine = Engine(read_rules(text, Path("rules.toml")), lambda _word: 1)
+    assert Engine(
+        read_rules(text.replace("merchant_risk_3d > 0.5", "amount >= money(0)"), Path("r")), int
+    ).risk_kinds == (0,)
     made = Pass(records, replace(context, rules=engine, risk=book), [300])
     hits = [(alert, hit) for alert in made.alerts for hit in alert["rule_hits"]]
     assert len(hits) > 5

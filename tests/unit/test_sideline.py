@@ -223,3 +223,14 @@ def test_what_rules_in_shadow_would_have_done_is_written_with_what_was_done(watc
     assert {(hit["rule_id"], hit["rule_version"], hit["action"]) for hit in block["hits"]} == {("tried", "4", "block")}
     assert (block["rules"], block["partition"], block["first_offset"]) == ("r", 3, 0)
     assert watcher.see(watched) is None, "the rules of that run had none in shadow"
+
+
+def test_rules_that_look_at_the_score_see_the_candidates(watched, candidate):
+    text = (
+        'version = "r"\n[[rule]]\nid = "calm"\nversion = 1\ndescription = "d"\nwhen = "anomaly_score < 2"\n'
+        'band = [{reason_code = "calm", action = "allow", text = "x"}]\n'
+    )
+    engine = Engine(read_rules(text, Path("rules.toml")), lambda _word: 1)
+    block = judged(candidate, replace(watched, context=replace(watched.context, rules=engine)))
+    assert set(block.candidate_outcomes.tolist()) == {0}
+    assert set(judged(candidate, watched).candidate_outcomes.tolist()) == {0, 1, 2}

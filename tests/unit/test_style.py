@@ -88,7 +88,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.chunk_queue": {"monitor.wire.transport"},
     "monitor.cutting": set(),
     "monitor.sideline": {"monitor.pipeline"},
-    "monitor.candidate": {"monitor.sideline", "monitor.risk"} | STAGES,
+    "monitor.candidate": {"monitor.sideline", "monitor.risk", "monitor.rules"} | STAGES,
     "monitor.served_vectors": {"monitor.sideline"},
     "monitor.shadow_rules": {"monitor.sideline", "monitor.rules", "monitor.decide"},
     "monitor.partition": {

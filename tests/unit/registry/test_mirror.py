@@ -1,4 +1,6 @@
+import json
 import uuid
+from contextlib import suppress
 
 import pytest
 
@@ -61,7 +63,8 @@ def test_a_copy_that_broke_off_at_any_file_is_finished_by_the_next_and_never_hal
         with pytest.raises(OSError, match="the line broke"):
             push(promoted, mirror)
         here = tmp_path / f"{files}"
-        pull(whole, here)  # each version that it has is whole: this checks every byte of it
+        with suppress(ArtifactError):  # while it has none at all
+            pull(whole, here)  # each version that it has is whole: this checks every byte of it
         if (here / "current").exists():
             assert (here / current_version(here)).is_dir()
         for name in whole.names():
@@ -148,3 +151,78 @@ def test_a_candidate_that_was_ended_is_ended_there_too(promoted, url, tmp_path):
 def test_a_url_that_fsspec_cannot_reach_says_what_to_install(url):
     with pytest.raises(ArtifactError, match="its fsspec package is installed"):
         Mirror(url).names()
+
+
+def test_a_url_with_nothing_at_it_changes_nothing_here(promoted, url):
+    with pytest.raises(ArtifactError, match="no version of anything; check the URL"):
+        pull(Mirror(f"{url}/mistyped"), promoted)
+    assert current_version(promoted) == "m-2"
+
+
+def test_who_does_not_know_the_history_may_not_push(promoted, url, tmp_path, models_dir):
+    mirror, fresh = Mirror(url), tmp_path / "fresh"
+    push(promoted, mirror)
+    fresh.mkdir()
+    (fresh / "m-3").mkdir()
+    with pytest.raises(ArtifactError, match="pull before you push"):
+        push(fresh, mirror)
+    assert mirror.read("current", 100) == b"m-2\n"
+
+
+def test_a_pull_during_a_push_names_nothing_that_is_not_here(promoted, url, tmp_path, monkeypatch, evaluated):
+    mirror, here = Mirror(url), tmp_path / "elsewhere"
+    push(promoted, mirror)
+    pull(mirror, here)
+    names, asked = mirror.names, []
+
+    def slow():
+        found = names()
+        if not asked:
+            asked.append(1)
+            evaluated("m-1")
+            promote(models_in(promoted, Policy({}, 1)), "m-1", "Cid", "back", NOW)
+            push(promoted, Mirror(url))
+        return found
+
+    monkeypatch.setattr(mirror, "names", slow)
+    pull(mirror, here)
+    assert (here / current_version(here)).is_dir()
+    mirror.write("current", b"m-9\n")
+    with pytest.raises(ArtifactError, match="names m-9, which the mirror does not have"):
+        pull(Mirror(url), here)
+    assert current_version(here) != "m-9"
+
+
+def test_a_directory_that_is_no_version_is_left_alone(promoted, url, tmp_path):
+    (promoted / "m-1").joinpath("SHA256SUMS")
+    odd = promoted / "m-1 backup"
+    odd.mkdir()
+    (odd / "SHA256SUMS").write_bytes((promoted / "m-1" / "SHA256SUMS").read_bytes())
+    assert push(promoted, Mirror(url)).versions == ("m-1", "m-2")
+    Mirror(url).write("m-2 backup/SHA256SUMS", b"")
+    assert pull(Mirror(url), tmp_path / "elsewhere").versions == ("m-1", "m-2")
+
+
+def test_a_line_that_was_cut_off_stays_where_it_is(promoted, url, tmp_path, evaluated):
+    path = promoted / "history.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"action":"prom')
+    push(promoted, Mirror(url))
+    promote(models_in(promoted, Policy({}, 1)), "m-2", "Cid", "again", NOW)
+    push(promoted, Mirror(url))
+    pull(Mirror(url), tmp_path / "elsewhere")
+    assert history.steps(tmp_path / "elsewhere") == history.steps(promoted)
+
+
+def test_an_older_approval_never_replaces_a_newer_one(promoted, url, tmp_path, ann):
+    mirror, here = Mirror(url), tmp_path / "elsewhere"
+    push(promoted, mirror)
+    pull(mirror, here)
+    (path,) = (each for each in (here / "approvals" / "m-2").iterdir() if '"Ann"' in each.read_text())
+    newer = json.loads(path.read_text())
+    newer["approval"]["time_ms"] += 1
+    path.write_text(json.dumps(newer))
+    pull(mirror, here)
+    assert json.loads(path.read_text()) == newer
+    push(here, mirror)
+    assert push(promoted, mirror).records == 0
+    assert json.loads(mirror.read(str(path.relative_to(here)), 1 << 20)) == newer

@@ -10,7 +10,7 @@ from monitor.registry.approvals import Policy
 from monitor.registry.evaluations import recorded
 from monitor.registry.promotion import promote, rollback, standing
 from monitor.scoring.artifact import save_model
-from monitor.versions import current_version, seal_of
+from monitor.versions import current_version, seal_of, set_pointer
 from tests.registry import models_in
 
 NOW = 1_790_000_000_000
@@ -103,6 +103,17 @@ def test_a_second_rollback_goes_one_further_back_and_never_forward_to_what_was_r
         rollback(models_in(models_dir, nobody), "Dee", "", NOW)
     promote(models_in(models_dir, nobody), "m-3", "Cid", "mended", NOW)
     assert rollback(models_in(models_dir, nobody), "Dee", "", NOW).version == "m-1"
+
+
+def test_a_promotion_that_was_asked_for_twice_or_broke_off_is_one_step_back(models_dir, evaluated, model):
+    save_model(models_dir, replace(model, version="m-3"), np.zeros((1, 2), np.float32), {"metrics": {}}, "# m-3\n")
+    registry = models_in(models_dir, Policy({}, 1))
+    for version in ("m-2", "m-2", "m-3"):
+        evaluated(version)
+        promote(registry, version, "Cid", "", NOW)
+    set_pointer(models_dir, "current", "m-2")  # as a crash between the history and the pointer leaves it
+    promote(registry, "m-3", "Cid", "again", NOW)
+    assert [rollback(registry, "Dee", "", NOW).version for _ in range(2)] == ["m-2", "m-1"]
 
 
 def test_two_keys_of_one_name_are_two_signers_of_whom_one_may_be_stale(

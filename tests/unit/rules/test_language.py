@@ -108,6 +108,12 @@ def test_a_condition_means_what_it_says(text, expected):
         ("count_5m is 1", 0, "compare with < <= >"),
         ("True", 0, "the only constants"),
         ("'AT'", 0, "stands alone"),
+        ("country in ('DE', 'IR' 'KP')", 18, "a comma is missing"),
+        ("country == 'Germany'", 11, "country is 2 capital letters"),
+        ("currency in ('EUR', 'eur')", 20, "currency is 3 capital letters"),
+        (r"merchant_id == '\ud800'", 15, "no text of a payment has such characters"),
+        ("amount > money(19.999)", 9, "money has two decimals"),
+        ("account_age < days(1e305)", 14, "beyond all bounds"),
         ("least(1) > 0", 0, "least: takes two values"),
         ("home", 0, "home is a list; write: country in home"),
         ("-" * 60 + "count_5m < 1", None, "nested deeper"),
@@ -115,7 +121,7 @@ def test_a_condition_means_what_it_says(text, expected):
         ("count_5m > 1 or " * 400 + "count_5m > 2", None, f"it takes 1 to {MAX_CHARACTERS}"),
         ("", 0, "it takes 1 to"),
         ("count_5m > 1) or (count_5m > 2", 0, "a parenthesis too many"),
-        ("country == 'Ö' and cuont_5m > 1", 19, "cuont_5m: no such name"),
+        ("merchant_id == 'Ö' and cuont_5m > 1", 23, "cuont_5m: no such name"),
         ("\0", None, "not an expression"),
     ],
 )
@@ -233,3 +239,17 @@ def test_equal_parts_are_worked_out_once(table):
         [True, True, False, False],
     ]
     assert asked == ["count_5m"]
+
+
+@given(st.integers(0, 10**9))
+def test_money_is_exact_to_the_cent(cents):
+    text = f"amount == money({cents // 100}.{cents % 100:02})"
+    assert truths(text, Table(1, {"amount": [cents]})) == [True]
+
+
+def test_an_empty_list_holds_nobody_and_nobody_unknown():
+    cells = Table(2, {"merchant_id": ["m-1", None]})
+    program = Program(cells.hash_of)
+    place = program.add(parse("merchant_id in nobody", {"nobody": ()}, TRUTH))
+    true, false = program.run(cells)[place]
+    assert (true.tolist(), false.tolist()) == ([False, False], [True, False])

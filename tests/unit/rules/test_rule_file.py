@@ -95,6 +95,9 @@ def test_a_file_without_rules_is_a_file_of_no_rules():
         ("  and not is_credit", "  and not is_cerdit", "12:11", "rule.1.when: is_cerdit: no such name"),
         ('measure = "count_5m"', 'measure = "new_country"', "14:12", "a truth, where a length of time or a plain number or money is needed"),
         ("  at_least = 10\n", '  at_least = "money(1)"\n', "17:3", "money, but what is measured is a plain number"),
+        ("  at_least = 10\n", "  at_least = inf\n", "17:3", "inf: a limit is a finite number"),
+        ("  at_least = 10\n", "  at_least = nan\n", "17:3", "a limit is a finite number"),
+        ("  at_least = 10\n", f"  at_least = {'9' * 400}\n", "17:3", "a limit is a finite number"),
         ("  at_least = 10\n", '  at_least = "count_1h"\n', "17:3", "a limit is a constant"),
         ("  at_least = 10\n", "  at_least = 5\n", "22:1", "another band begins at 5 too"),
         ("  at_least = 10\n", "", "16:1", "a rule that measures something needs at_least"),
@@ -124,3 +127,13 @@ def test_a_comparison_stands_in_the_tree_once_for_both_signs():
     tree = read(text)
     assert isinstance(tree.rules[1].when.operands[0], Compare)
     assert tree.rules[1].when.operands[0] == tree.rules[1].when.operands[1]
+
+
+def test_headers_of_many_blanks_take_no_time():
+    with pytest.raises(RulesError):
+        read('version = "1"\n' + "[" + " " * 200_000 + "x ")
+
+
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(RulesError, match=r"rules\.toml"):
+        read(GOOD.replace("at_least = 10\n", f"at_least = {'9' * 5_000}\n"))
