@@ -252,7 +252,7 @@ class Partition:
             records.offsets,
         )
         if context.rules is not None:
-            around.metrics.rules.record(figures_of(context.rules.ruleset, decided.ruled.hits))
+            around.metrics.record_rules(figures_of(context.rules.ruleset, decided.ruled.hits))
         around.metrics.record_run(
             RunFigures(
                 partition=self.number,

@@ -8,7 +8,7 @@ about 30 us for 2,000 records. What was not committed is never counted, so that 
     transactions_in = transactions_scored + transactions_duplicate + sum of dead_letters
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Unpack, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.model_metrics import ModelMetrics
 from monitor.observe.partition_values import PartitionValues
-from monitor.observe.rule_metrics import RuleMetrics
+from monitor.observe.rule_metrics import RuleFigures, RuleMetrics
 from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
 from monitor.stages import Stage
 
@@ -267,6 +267,10 @@ class Metrics:
         if self._assigned is not None:
             self._assigned -= {partition}
         self._drop(partition)
+
+    def record_rules(self, figures: Iterable[RuleFigures]) -> None:
+        """How a committed run went for each rule."""
+        self.rules.record(figures)
 
     def set_degraded(self, state: Degraded, on: bool) -> None:
         """Say whether the worker decides without a part of itself."""

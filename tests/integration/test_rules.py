@@ -70,4 +70,3 @@ def test_rules_change_between_runs_and_a_refused_version_changes_nothing(install
     found = reconcile(installation)
     assert defects(found) == {}
     assert (found["not_scored_anew"], found["alerts"]) == (0, len(alerts))
-    assert defects(reconcile(installation, rules_dir=tmp_path / "elsewhere")) == {}
