@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 
 from monitor.candidate import Candidate, judged
-from monitor.clock import ManualClock
 from monitor.decide.policy import OUTCOMES, outcomes
-from monitor.deciding import DecidingContext
-from monitor.effects.audit import genesis_block
 from monitor.effects.shadow import read_shadow
 from monitor.features.catalogue import INDEX
-from monitor.pipeline import decide_run
 from monitor.risk.book import Book, Entities, Snapshot
 from monitor.risk.figures import FIGURES
 from monitor.rules.rule_file import read_rules
@@ -23,17 +19,14 @@ from monitor.scoring.model import Part
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import scale_of
 from monitor.served_vectors import ServedVectors, read_vectors
-from monitor.settings import load_settings
 from monitor.shadow_rules import ShadowRules
 from monitor.sideline import MOST_WAITING, Sideline, Watched
-from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
-from monitor.simulate.stream import generate
-from monitor.state.accounts import Accounts
 from monitor.wire.columns import ACCOUNT_ID
 from monitor.wire.our_records import read_record
-from monitor.wire.records import Record, Records, Run, Spans
+from monitor.wire.records import Spans
 from tests.installation import wait_until
+from tests.one_run import decided_at_once, deciding_at, records_of
 
 SPEC = SimulationSpec(seed=23, transactions=1_500, accounts=25, duplicates=0.03)
 
@@ -41,15 +34,10 @@ SPEC = SimulationSpec(seed=23, transactions=1_500, accounts=25, duplicates=0.03)
 @pytest.fixture(scope="module")
 def watched():
     """A run, decided by the shipped model."""
-    messages = [transaction_messages(batch, 1) for batch in generate(SPEC)]
-    pairs = [pair for each in messages for pair in zip(each.keys, each.values, strict=True)]
-    records = Records.of([Record(at, key, value, at) for at, (key, value) in enumerate(pairs)])
-    context = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms)).for_records(records)
-    _, position = genesis_block(
-        app_id="a", topic="t", topic_id="i", partition=3, start=0, alerts_from_offset=0, versions={}, schema_id=1
-    )
-    run = Run("t", 3, -1, records)
-    return Watched(run, "i", decide_run(run, Accounts(), position, context, SPEC.end_ms), context)
+    records = records_of(SPEC)
+    context = deciding_at(SPEC).for_records(records)
+    run, decided = decided_at_once(records, context, SPEC, partition=3)
+    return Watched(run, "i", decided, context)
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +197,7 @@ def test_what_rules_in_shadow_would_have_done_is_written_with_what_was_done(watc
     watcher.rules = rules
     assert watcher.looks
     context = replace(watched.context, rules=Engine(rules, lambda _word: 1))
-    _, position = genesis_block(
-        app_id="a", topic="t", topic_id="i", partition=3, start=0, alerts_from_offset=0, versions={}, schema_id=1
-    )
-    decided = decide_run(watched.run, Accounts(), position, context, SPEC.end_ms)
+    _, decided = decided_at_once(watched.run.records, context, SPEC, partition=3)
     run = replace(watched, decided=decided, context=context)
     block = read_record("rule-hits-block.avsc", watcher.see(run).value)
     counts = decided.features[:, INDEX["count_24h"]]

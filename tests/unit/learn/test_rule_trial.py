@@ -6,24 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.clock import ManualClock
-from monitor.deciding import DecidingContext
-from monitor.effects.audit import genesis_block
 from monitor.errors import DatasetError
 from monitor.learn.play import play
 from monitor.learn.rule_trial import Judge, trial
 from monitor.learn.sources import simulated
-from monitor.pipeline import decide_run
 from monitor.risk.book import Book
 from monitor.rules.rule_file import read_rules
 from monitor.rules.ruleset import RuleSet
 from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
-from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
-from monitor.state.accounts import Accounts
-from monitor.wire.records import Record, Records, Run
+from tests.one_run import decided_at_once, deciding_at, records_of
 
 ROOT = Path(__file__).parents[3]
 SPEC = SimulationSpec(seed=8, transactions=6_000, accounts=60, duplicates=0.02, fraud_share=0.03)
@@ -45,15 +39,9 @@ def test_the_past_and_the_present_decide_the_same(rules, model, exchange):
     judge, past = Judge(rules, model, Book()), []
     for played in play(simulated(generate(SPEC)), exchange):
         past += judge.decided(played)[0].tolist()
-    deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
-    messages = [transaction_messages(batch, 1) for batch in generate(SPEC)]
-    pairs = [pair for each in messages for pair in zip(each.keys, each.values, strict=True)]
-    records = Records.of([Record(at, key, value, at) for at, (key, value) in enumerate(pairs)])
+    deciding, records = deciding_at(SPEC), records_of(SPEC)
     context = replace(deciding.for_records(records), rules=deciding.engine_of(rules))
-    _, position = genesis_block(
-        app_id="a", topic="t", topic_id="i", partition=0, start=0, alerts_from_offset=0, versions={}, schema_id=1
-    )
-    live = decide_run(Run("t", 0, -1, records), Accounts(), position, context, SPEC.end_ms)
+    _, live = decided_at_once(records, context, SPEC)
     assert past == live.outcomes.tolist()
     assert np.unique(live.outcomes).size == 3
     assert (live.ruled.levels > 0).sum() > 50

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 
 from monitor.audit.stored import Stored
-from monitor.clock import ManualClock
-from monitor.deciding import DecidingContext
-from monitor.effects.audit import genesis_block
 from monitor.pipeline import decide_run
 from monitor.reconcile.audited import audited
 from monitor.reconcile.findings import Findings
@@ -23,12 +20,11 @@ from monitor.scoring.model import Part
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import scale_of
 from monitor.settings import load_settings
-from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
-from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.versions import set_pointer
-from monitor.wire.records import Record, Records, Run, Spans
+from monitor.wire.records import Run, Spans
+from tests.one_run import beginning, deciding_at, records_of
 
 SPEC = SimulationSpec(seed=31, transactions=1_200, accounts=20, duplicates=0.03)
 RUN = 200
@@ -36,9 +32,7 @@ RUN = 200
 
 @pytest.fixture(scope="module")
 def records():
-    messages = [transaction_messages(batch, 1) for batch in generate(SPEC)]
-    pairs = [pair for each in messages for pair in zip(each.keys, each.values, strict=True)]
-    return Records.of([Record(at, key, value, at) for at, (key, value) in enumerate(pairs)])
+    return records_of(SPEC)
 
 
 @pytest.fixture
@@ -62,12 +56,10 @@ def settings(tmp_path):
 @pytest.fixture
 def decided(settings, records):
     """What the audit log says of the records: decided with the first model, with none, then with the second and its snapshots."""
-    deciding = DecidingContext(settings, ManualClock(SPEC.end_ms))
+    deciding = deciding_at(SPEC, settings)
     served = [load_model(settings.models_dir, "one"), None, load_model(settings.models_dir, "two")]
     accounts, stored = Accounts(), []
-    block, position = genesis_block(
-        app_id="a", topic="t", topic_id="i", partition=0, start=0, alerts_from_offset=0, versions={}, schema_id=1
-    )
+    block, position = beginning()
     stored.append(block)
     for number, first in enumerate(range(0, len(records), RUN)):
         part = records[np.arange(first, min(first + RUN, len(records)))]

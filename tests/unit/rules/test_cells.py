@@ -5,35 +5,22 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from monitor.clock import ManualClock
-from monitor.deciding import DecidingContext
-from monitor.effects.audit import genesis_block
 from monitor.features.catalogue import INDEX
-from monitor.pipeline import decide_run
 from monitor.rules.cells import RunCells
 from monitor.rules.names import NAMES, WEEKDAYS, Kind, risk_kinds_of
-from monitor.settings import load_settings
-from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
-from monitor.simulate.stream import generate
-from monitor.state.accounts import Accounts
 from monitor.wire.columns import ACCOUNT_ID, CHANNELS, COUNTRY
 from monitor.wire.hashing import hash_bytes
-from monitor.wire.records import Record, Records, Run
+from tests.one_run import decided_at_once, deciding_at, records_of
 
 SPEC = SimulationSpec(seed=3, transactions=400, accounts=12)
 
 
 @pytest.fixture(scope="module")
 def run():
-    messages = [transaction_messages(batch, 1) for batch in generate(SPEC)]
-    pairs = [pair for each in messages for pair in zip(each.keys, each.values, strict=True)]
-    records = Records.of([Record(at, key, value, at) for at, (key, value) in enumerate(pairs)])
-    context = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms)).for_records(records)
-    _, position = genesis_block(
-        app_id="a", topic="t", topic_id="i", partition=0, start=0, alerts_from_offset=0, versions={}, schema_id=1
-    )
-    decided = decide_run(Run("t", 0, -1, records), Accounts(), position, context, SPEC.end_ms)
+    records = records_of(SPEC)
+    context = deciding_at(SPEC).for_records(records)
+    _, decided = decided_at_once(records, context, SPEC)
     rows = np.flatnonzero(decided.dispositions == 0)[::2]
     return context, decided, RunCells(decided.columns, rows, decided.features[rows], decided.scores[rows])
 
