@@ -19,8 +19,8 @@ from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
 from monitor.host import Partitions
-from monitor.lookout import keep_looking, note_artifacts
-from monitor.observe.health import Health, Limits
+from monitor.lookout import keep_looking, note_artifacts, note_degraded
+from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
 from monitor.observe.metrics import Metrics
 from monitor.observe.partition_values import PartitionValues
@@ -97,7 +97,12 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     reach = arm(settings.failpoints)
     executor = ThreadPoolExecutor(max_workers=2 * source.partitions + 2, thread_name_prefix="monitor")
     metrics.set_breaker("schema_registry", is_open=False)
-    deciding = DecidingContext(settings, clock, lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open))
+    deciding = DecidingContext(
+        settings,
+        clock,
+        lambda is_open: metrics.set_breaker("schema_registry", is_open=is_open),
+        lambda away: note_degraded(Degraded.SCHEMAS, away, health, metrics),
+    )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
     warm_up(deciding.context)
     around = Surroundings(

@@ -81,9 +81,12 @@ class Shelf:
         return _of(model, model.seal, seal, self._models_dir / version)
 
     def _signed(self) -> Book:
-        book = load_book(self._risk_dir)
+        def check(version: str, seal: str) -> object:
+            return self._risk_policy.check(self._risk_dir, version, seal)
+
+        book = load_book(self._risk_dir, check=check)  # before their figures are read
         for snapshot in book.snapshots:
-            self._risk_policy.check(self._risk_dir, snapshot.version, snapshot.seal)
+            check(snapshot.version, snapshot.seal)  # and of what was read
         return book
 
     def _ruling(self) -> RuleSet:

@@ -3,7 +3,8 @@ model and the book of risk replaced when there are newer ones: whole, between tw
 """
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from monitor.candidate import Candidate
 from monitor.clock import Clock
 from monitor.effects import shadow
 from monitor.effects.names import Names
+from monitor.errors import SchemaError
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
 from monitor.pipeline import Context
@@ -28,16 +30,29 @@ from monitor.state.layout import DAY_MS
 from monitor.wire.decode import NO_ID, schema_ids
 from monitor.wire.hashing import HashKey, hash_bytes
 from monitor.wire.records import Records
+from monitor.wire.remembered_schemas import RememberedSchemas
 from monitor.wire.schema_cache import ReaderCache
 from monitor.wire.schema_registry import OnBreaker
 from monitor.wire.schema_source import SchemaSource, open_source
 
+log = logging.getLogger(__name__)
+
 
 class DecidingContext:
-    """Builds the `Context` of each run. Raises as `load_exchange` and the schema source do; a refused model is degradation."""
+    """Builds the `Context` of each run. Raises as `load_exchange` and the schema source do; a refused model is degradation.
 
-    def __init__(self, settings: Settings, clock: Clock, on_breaker: OnBreaker | None = None) -> None:
-        source = open_source(settings, on_breaker)
+    With `on_away` it remembers what a registry said in `data_dir`, and tells whether it is away.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        on_breaker: OnBreaker | None = None,
+        on_away: Callable[[bool], None] | None = None,
+    ) -> None:
+        source = _source_of(settings, on_breaker, on_away)
+        self._source, self._settings = source, settings
         self._cache = ReaderCache(source, clock)
         self._shelf = Shelf(settings)
         self._shelf.look()
@@ -45,10 +60,9 @@ class DecidingContext:
         self.audit_schema_id = _our_schema(source, settings, settings.topic_audit, "audit-block.avsc")
         shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, shadow.SCHEMA)
         self.candidate = Candidate(settings.topic_shadow, shadow_schema_id)
-        self.candidate.model = self._shelf.held.candidate
         hits_schema_id = _our_schema(source, settings, settings.topic_rule_hits, shadow_rules.SCHEMA)
         self.shadow_rules = ShadowRules(settings.topic_rule_hits, hits_schema_id)
-        self.shadow_rules.rules = self._shelf.held.rules
+        self._let_watch(self._shelf.held)
         self.vectors_schema_id = _our_schema(source, settings, settings.topic_vectors, served_vectors.SCHEMA)
         exchange = load_exchange(settings.exchange_rates)
         self._fixed = {
@@ -96,18 +110,28 @@ class DecidingContext:
         """What the next run's block says it was decided with."""
         return self.context.versions
 
+    def ask(self) -> None:
+        """Ask the schema source something it has answered before: whether it is there again. Blocks, and never raises on its account."""
+        try:
+            _our_schema(self._source, self._settings, self._settings.topic_alerts, "alert.avsc")
+        except SchemaError as error:
+            log.warning("the schema source", extra={"error": str(error)})
+
     def look(self) -> bool:
         """Take newer artifacts, if there are any, for the next run; whether anything changed. Blocks while they are read."""
         if not self._shelf.look():
             return False
         held = self._shelf.held
-        self.candidate.model = held.candidate
-        self.shadow_rules.rules = held.rules
+        self._let_watch(held)
         # one assignment: a run that begins meanwhile takes the old context or the new one, whole
         self.context = replace(
             self.context, model=held.model, risk=held.risk, rules=self._engine(held), versions=self._versions(held)
         )
         return True
+
+    def _let_watch(self, held: Artifacts) -> None:
+        """Those on the sideline follow what is held."""
+        self.candidate.model, self.shadow_rules.rules = held.candidate, held.rules
 
     def _versions(self, held: Artifacts) -> Mapping[str, str]:
         model = held.model
@@ -141,6 +165,15 @@ class DecidingContext:
 def _schema_ids(records: Records) -> set[int]:
     """The ids in the headers of the records' values; what has no header is the decoder's affair."""
     return set(np.unique(schema_ids(records.values)).tolist()) - {NO_ID}
+
+
+def _source_of(
+    settings: Settings, on_breaker: OnBreaker | None, on_away: Callable[[bool], None] | None
+) -> SchemaSource:
+    source = open_source(settings, on_breaker)
+    if on_away is None or settings.schema_registry_url is None:
+        return source
+    return RememberedSchemas(source, settings.schema_registry_url, settings.data_dir / "schemas.json", on_away)
 
 
 def _our_schema(source: SchemaSource, settings: Settings, topic: str, file: str) -> int:

@@ -16,6 +16,9 @@ from monitor.settings import Settings
 
 log = logging.getLogger(__name__)
 
+ASK_INTERVAL_S = 10.0
+"""How often a schema source that was away is asked whether it is there again; its breaker spares it most of these."""
+
 DRIFT_INTERVAL_S = 10.0
 """How often the drift is worked out."""
 
@@ -34,6 +37,11 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
     async def measure_drift() -> None:
         around.metrics.model.set_drift(around.drift.indexes())
 
+    @app.timer(ASK_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def ask_for_schemas() -> None:
+        if Degraded.SCHEMAS in around.health.degraded:
+            await asyncio.get_running_loop().run_in_executor(around.executor, deciding.ask)
+
     @app.timer(settings.artifacts_check_s)  # type: ignore[untyped-decorator]
     async def look() -> None:
         if await asyncio.get_running_loop().run_in_executor(around.executor, deciding.look):
@@ -48,6 +56,12 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
         note_artifacts(deciding.artifacts, deciding.context.risk_kinds, around.health, around.metrics, around.clock)
 
 
+def note_degraded(state: Degraded, on: bool, health: Health, metrics: Metrics) -> None:
+    """Tell both pages that the worker goes on without a part of itself, or has it back."""
+    health.note_degraded(state, on)
+    metrics.set_degraded(state, on)
+
+
 def note_artifacts(
     held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock
 ) -> None:
@@ -60,8 +74,7 @@ def note_artifacts(
         Degraded.RISK: bool(risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
     }
     for state, on in lacking.items():
-        health.note_degraded(state, on)
-        metrics.set_degraded(state, on)
+        note_degraded(state, on, health, metrics)
     if model is not None:
         health.note_model(model.version)
         metrics.model.set_version(model.version, model.feature_set)

@@ -109,6 +109,11 @@ class Health:
         """The worker goes on without a part of itself, or has it back."""
         (self._degraded.add if on else self._degraded.discard)(state)
 
+    @property
+    def degraded(self) -> frozenset[Degraded]:
+        """What the worker goes on without."""
+        return frozenset(self._degraded)
+
     def note_fatal(self, reason: str) -> None:
         """The worker is leaving; the first reason stays."""
         self._fatal = self._fatal or reason

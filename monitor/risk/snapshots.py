@@ -9,7 +9,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,18 @@ def load_snapshot(risk_dir: Path, version: str) -> Snapshot:
     )
 
 
-def load_book(risk_dir: Path, latest: int = LATEST) -> Book:
-    """The `latest` snapshots of the directory by `effective_ms`; an empty book when there is no directory. Raises `ArtifactError`.
+def load_book(
+    risk_dir: Path, latest: int = LATEST, check: Callable[[str, str], object] = lambda _version, _seal: None
+) -> Book:
+    """The `latest` snapshots of the directory by `effective_ms`; an empty book when there is no directory. Raises `ArtifactError`, and what
+    `check(version, seal)` raises, which is asked of each before its figures are read.
 
     Only those are read whole: a directory that has grown for years costs a worker no more than one of a month.
     """
     begin = {version: _begins(risk_dir, version) for version in versions_of(risk_dir)}
     chosen = sorted(begin, key=lambda version: (begin[version], version))[-latest:]
+    for version in chosen:
+        check(version, open_sealed(risk_dir / version).seal)
     return Book.of(load_snapshot(risk_dir, version) for version in chosen)
 
 

@@ -111,6 +111,15 @@ class Toxiproxy:
         for enabled in (False, True):
             self._http.post(f"/proxies/{name}", json={"enabled": enabled}).raise_for_status()
 
+    @contextmanager
+    def closed(self, name: str) -> Iterator[None]:
+        """While the block runs nobody gets through."""
+        self._http.post(f"/proxies/{name}", json={"enabled": False}).raise_for_status()
+        try:
+            yield
+        finally:
+            self._http.post(f"/proxies/{name}", json={"enabled": True}).raise_for_status()
+
     def stop(self) -> None:
         self._http.close()
         self._process.stop()

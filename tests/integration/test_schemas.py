@@ -5,17 +5,19 @@ import json
 import time
 from collections import Counter
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import fastavro
 import httpx
 import numpy as np
 import pytest
 
-from monitor.errors import SchemaUnknown
+from monitor.errors import SchemaUnavailable, SchemaUnknown
 from monitor.guard.reasons import Reason
 from monitor.resources import shipped
 from monitor.scoring.artifact import load_model, save_model, set_current
-from monitor.wire.framing import frame, unframe
+from monitor.wire.framing import HEADER_BYTES, frame, unframe
+from tests.chaos.proxy import Toxiproxy, available
 
 SHIPPED = json.loads((shipped("schemas") / "transaction.avsc").read_text())
 NOBODYS_ID = 2**30
@@ -207,3 +209,46 @@ def test_without_leave_to_register_a_registry_that_lacks_our_schemas_is_refused_
     assert worker.process.returncode == SchemaUnknown.exit_code
     assert f"{installation.settings.topic_alerts}-value" in worker.tail()
     assert installation.read(installation.settings.topic_audit) == []
+
+
+@pytest.fixture
+def way(registry_url):
+    """The registry behind a proxy, and the URL there."""
+    if reason := available():
+        pytest.skip(f"NO PROXY: {reason}")
+    parts = urlsplit(registry_url)
+    with Toxiproxy(["registry"]) as proxy:
+        proxy.connect({"registry": parts.port})
+        yield proxy, parts._replace(netloc=f"127.0.0.1:{proxy.ports['registry']}").geturl()
+
+
+def test_a_worker_starts_and_decides_what_it_knows_while_the_registry_is_away_and_notices_when_it_is_back(
+    install, way, transactions, wait_until
+):
+    proxy, url = way
+    installation = install(partitions=1, schema_registry_url=url)
+    schema_id = register(url, f"{installation.settings.topic_transactions}-value", SHIPPED)
+    messages = [(key, frame(schema_id, value[HEADER_BYTES:])) for key, value in transactions(600)]
+    installation.produce(messages[:300])
+    worker = installation.start()
+    worker.wait_ready()
+    installation.wait_decided()
+    assert worker.stop() == 0
+    with proxy.closed("registry"):
+        installation.produce(messages[300:])
+        again = installation.start()
+        again.wait_ready()
+        installation.wait_decided()
+        assert again.metrics()['monitor_degraded{state="schemas"}'] == 1.0
+        assert all(each["reason"] == 0 for block in installation.blocks() for each in block.decisions)
+    wait_until(lambda: again.metrics()['monitor_degraded{state="schemas"}'] == 0.0, 90, again.tail)
+    assert again.stop() == 0
+
+
+def test_a_worker_that_never_knew_leaves_while_the_registry_is_away(install, way, wait_until):
+    proxy, url = way
+    installation = install(partitions=1, schema_registry_url=url)
+    with proxy.closed("registry"):
+        worker = installation.start()
+        wait_until(lambda: worker.process.poll() is not None, 60, worker.tail)
+        assert worker.process.returncode == SchemaUnavailable.exit_code
