@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from monitor.clock import Clock, SystemClock
-from monitor.commands.checks.artifacts import check_exchange, check_model, check_schemas
+from monitor.commands.checks.artifacts import check_exchange, check_model, check_rules, check_schemas
 from monitor.commands.checks.brokers import TIMEOUT_S, Connection, check_brokers, check_limits
 from monitor.commands.checks.clocks import check_clock
 from monitor.commands.checks.finding import Finding, fail, skip, warn
@@ -49,6 +49,7 @@ def diagnose(settings: Settings, clock: Clock, timeout_s: float = TIMEOUT_S) -> 
         yield warn("settings", what, fix)
     yield check_schemas(settings)
     yield check_model(settings)
+    yield check_rules(settings)
     yield check_exchange(settings)
     connection = Connection(settings)
     found, brokers = check_brokers(connection, settings, timeout_s)

@@ -1,7 +1,8 @@
-"""Schemas, model, exchange table: can what decides be loaded, exactly as the worker loads it?"""
+"""Schemas, model, rules, exchange table: can what decides be loaded, exactly as the worker loads it?"""
 
+from monitor.artifacts import Shelf, policy_of
 from monitor.commands.checks.finding import Finding, fail, ok, warn
-from monitor.errors import ArtifactError, ExchangeError, SchemaError, SchemaUnavailable, SchemaUnknown
+from monitor.errors import ArtifactError, ExchangeError, SchemaError, SchemaUnavailable, SchemaUnknown, SettingsError
 from monitor.money.exchange import load_exchange
 from monitor.scoring.artifact import load_model
 from monitor.settings import Settings
@@ -37,12 +38,30 @@ def check_model(settings: Settings) -> Finding:
     """Does the model that serves pass its digest and its golden vectors?"""
     try:
         model = load_model(settings.models_dir)
-    except ArtifactError as error:
+        policy_of(settings).check(settings.models_dir, model.version, model.seal)
+    except (ArtifactError, SettingsError) as error:
         return fail("model", str(error), "monitor train writes one; models_dir names the directory of versions")
     return ok(
         "model",
         f"{model.version}: {len(model.features)} features, review from {model.review_threshold:.4g}, block from {model.block_threshold:.4g}",
     )
+
+
+def check_rules(settings: Settings) -> Finding:
+    """Do the rules in force pass their digest and the policy of approvals?"""
+    try:
+        shelf = Shelf(settings)
+    except SettingsError as error:
+        return fail("rules", str(error), "correct rules_signers and rules_approvals")
+    shelf.look()
+    rules = shelf.held.rules
+    if rules is None:
+        return fail("rules", "; ".join(shelf.held.refused), "monitor rules list says which versions there are")
+    if not rules.version:
+        return ok("rules", f"{settings.rules_dir}: none in force")
+    states = [rule.state.name.lower() for rule in rules.rules]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "no rules"
+    return ok("rules", f"{rules.version}: {counts}")
 
 
 def check_exchange(settings: Settings) -> Finding:

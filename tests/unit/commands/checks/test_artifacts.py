@@ -1,7 +1,10 @@
 """What the doctor says of schemas, model and exchange table."""
 
-from monitor.commands.checks.artifacts import check_exchange, check_model, check_schemas
+from monitor.commands.checks.artifacts import check_exchange, check_model, check_rules, check_schemas
+from monitor.keys import make_key
+from monitor.rules.stored import publish
 from monitor.settings import Settings
+from monitor.versions import set_pointer
 
 
 def test_the_shipped_schemas_are_known_and_readable():
@@ -24,6 +27,26 @@ def test_a_missing_model_fails(tmp_path):
     finding = check_model(Settings(models_dir=tmp_path))
     assert finding.status == "fail"
     assert "monitor train" in finding.fix
+
+
+def test_a_model_that_nobody_approved_fails_where_somebody_must(tmp_path):
+    public, _ = make_key(tmp_path / "ann.key", None)
+    finding = check_model(Settings(model_signers=str(public)))
+    assert finding.status == "fail"
+    assert "0 valid approvals of the 1 needed" in finding.what
+
+
+def test_rules_are_none_or_those_in_force_or_refused(tmp_path):
+    settings = Settings(rules_dir=tmp_path / "rules")
+    assert (check_rules(settings).status, check_rules(settings).what) == ("ok", f"{tmp_path / 'rules'}: none in force")
+    path = tmp_path / "rules.toml"
+    path.write_text('version = "r-1"')
+    publish(tmp_path / "rules", path)
+    set_pointer(tmp_path / "rules", "current", "r-1")
+    assert check_rules(settings).what == "r-1: no rules"
+    (tmp_path / "rules" / "r-1" / "rules.toml").write_text("")
+    assert check_rules(settings).status == "fail"
+    assert check_rules(Settings(rules_signers="missing.pub")).status == "fail"
 
 
 def test_the_shipped_exchange_table_is_a_sample_and_warned_of():
