@@ -47,6 +47,7 @@ id = "r{number}"
 version = 1
 description = "one of fifty"
 when = "{when}"
+state = "{state}"
 measure = "count_24h"
 band = [
   {{at_least = 0, reason_code = "low", action = "review", text = "{{value}}"}},
@@ -94,11 +95,15 @@ def measure(count: int, repeats: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def text_of(count: int) -> str:
+def text_of(count: int, state: str = "active") -> str:
     """A file of so many rules."""
     words = ", ".join(f'"M{number:06}"' for number in range(1_000))
     rules = (
-        RULE.format(number=number, when=CONDITIONS[number % len(CONDITIONS)].format(n=number // len(CONDITIONS) + 3))
+        RULE.format(
+            state=state,
+            number=number,
+            when=CONDITIONS[number % len(CONDITIONS)].format(n=number // len(CONDITIONS) + 3),
+        )
         for number in range(count)
     )
     return f'version = "benchmark"\n[lists]\nwatched = [{words}]\n' + "".join(rules)
