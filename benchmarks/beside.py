@@ -1,7 +1,7 @@
 """`python -m benchmarks.beside`: what a candidate model, a sample of the feature vectors, and fifty rules cost the worker.
 
 The same worker decides a preloaded topic, its threads on one processor and the broker on the other, over the middle of it: alone, with a candidate
-that scores everything, with the vectors of one account in a hundred, with fifty rules (those of `benchmarks.rules`, in shadow: alerts stay the same), taking
+that scores everything, with the vectors of one account in a hundred, with fifty rules (those of `benchmarks.rules`, with bands that nobody reaches: alerts stay the same), taking
 turns. At full speed the sideline may fall behind; what it then leaves out is counted (`looked_at`: the share of transactions that it did see).
 """
 
@@ -78,7 +78,7 @@ def prepare(models: Path) -> None:
         set_pointer(models / directory, CURRENT, "one")
     set_pointer(models / WATCHED, CANDIDATE, "two")
     file = models / "rules.toml"
-    file.write_text(text_of(50, "shadow"))
+    file.write_text(text_of(50, least=1_000_000))
     publish(models / "rules", file)
     set_pointer(models / "rules", CURRENT, "benchmark")
 

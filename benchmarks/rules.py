@@ -47,11 +47,10 @@ id = "r{number}"
 version = 1
 description = "one of fifty"
 when = "{when}"
-state = "{state}"
 measure = "count_24h"
 band = [
-  {{at_least = 0, reason_code = "low", action = "review", text = "{{value}}"}},
-  {{at_least = 20, reason_code = "high", action = "block", text = "{{value}}"}},
+  {{at_least = {least}, reason_code = "low", action = "review", text = "{{value}}"}},
+  {{at_least = {high}, reason_code = "high", action = "block", text = "{{value}}"}},
 ]
 """
 
@@ -95,12 +94,13 @@ def measure(count: int, repeats: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def text_of(count: int, state: str = "active") -> str:
-    """A file of so many rules."""
+def text_of(count: int, least: int = 0) -> str:
+    """A file of so many rules, which hold from `least` payments a day on."""
     words = ", ".join(f'"M{number:06}"' for number in range(1_000))
     rules = (
         RULE.format(
-            state=state,
+            least=least,
+            high=least + 20,
             number=number,
             when=CONDITIONS[number % len(CONDITIONS)].format(n=number // len(CONDITIONS) + 3),
         )
