@@ -41,6 +41,13 @@ class Artifacts:
     candidate: Model | None = None
     refused: tuple[str, ...] = ()
 
+    @property
+    def seals(self) -> tuple[object, ...]:
+        """What stands for every byte of them, and for what was refused: None where there is nothing."""
+        models = (None if each is None else (each.version, each.seal) for each in (self.model, self.candidate))
+        rules = None if self.rules is None else (self.rules.version, self.rules.seal)
+        return (*models, rules, tuple((each.version, each.seal) for each in self.risk.snapshots), self.refused)
+
 
 class Shelf:
     """The artifacts as they lie on disk, read again only when something there has changed."""
@@ -68,9 +75,12 @@ class Shelf:
         risk = self._tried(self._signed, before.risk, refused)
         rules = self._tried(self._ruling, before.rules, refused)
         candidate = self._tried(self._watching, None, refused)
-        self.held = Artifacts(model, risk, rules, candidate, tuple(refused))
         for each in set(refused) - set(before.refused):
             log.error("refused", extra={"error": each})
+        made = Artifacts(model, risk, rules, candidate, tuple(refused))
+        if made.seals == before.seals:  # what was refused still is, and nothing else has changed
+            return False
+        self.held = made
         return True
 
     def _approved(self) -> Model | None:

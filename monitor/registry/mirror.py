@@ -92,7 +92,7 @@ class Mirror:
     def _reaching(self, name: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # backends raise what their clouds raise: all of it means not reached
             raise ArtifactError(
                 f"{self.url}: {name or 'not reached'}: {error}; check the URL, its credentials, and that its fsspec package is installed"
             ) from None
@@ -141,7 +141,7 @@ def pull(mirror: Mirror, directory: Path) -> Copied:
     if not _versions(there):
         raise ArtifactError(f"{mirror.url}: no version of anything; check the URL")
     path = directory / HISTORY
-    _check_history(records.get(HISTORY, b""), path.read_bytes() if path.exists() else b"")
+    _check_history(records.get(HISTORY, b""), read_bounded(path, MAX_RECORD_BYTES) if path.exists() else b"")
     copied = []
     for version in _versions(there):
         sums = mirror.read(f"{version}/{SUMS}", MAX_RECORD_BYTES)

@@ -259,19 +259,6 @@ def test_rules_that_are_gone_are_missed_where_there_were_some(settings, rules, t
     assert bare.held.rules is None, "who names signers has rules"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[lists]\nnobody = []\n[[rule]]\nid = "a"\nversion = 1\ndescription = "d"\nwhen = "merchant_id in nobody"\n'
-        'band = [{reason_code = "a", action = "review", text = "x"}]',
-    ],
-)
-def test_rules_with_an_empty_list_hold_for_nobody(settings, rules, text):
-    rules("r-1", text)
-    deciding = DecidingContext(settings(), ManualClock(0))
-    assert len(deciding.context.rules) == 1
-
-
 @pytest.mark.parametrize("digits", [400, 5_000])
 def test_bytes_that_nobody_approved_are_not_even_read(settings, rules, tmp_path, digits):
     public, _ = make_key(tmp_path / "ann.key", None)
@@ -286,3 +273,16 @@ def test_bytes_that_nobody_approved_are_not_even_read(settings, rules, tmp_path,
     shelf.look()
     assert shelf.held.rules is None
     assert len(shelf.held.refused) == 1
+
+
+def test_what_stays_refused_is_looked_at_again_and_is_no_news(settings, models, rules, caplog):
+    rules("r-1")
+    shelf = Shelf(settings())
+    shelf.look()
+    (models / "current").write_text("missing\n")
+    assert shelf.look()
+    held = shelf.held
+    for _ in range(3):
+        assert not shelf.look()
+    assert shelf.held is held
+    assert sum("refused" in record.message for record in caplog.records) == 1

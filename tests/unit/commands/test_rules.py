@@ -7,7 +7,7 @@ import pytest
 
 from monitor.cli import _exit_code
 from monitor.commands.rules_schema import schema
-from monitor.errors import RulesError
+from monitor.errors import ArtifactError, RulesError
 from monitor.keys import make_key
 from monitor.rules.stored import load_rules
 
@@ -100,3 +100,19 @@ def test_the_schema_for_editors_is_what_the_code_says():
     assert (ROOT / "schemas" / "rules.schema.json").read_text() == schema(), (
         "run: python -m monitor.commands.rules_schema > schemas/rules.schema.json"
     )
+
+
+def test_rules_go_to_another_machine_by_way_of_a_url(capsys, tmp_path, rules_dir, monkeypatch):
+    assert not said(capsys, "publish", EXAMPLE)[0]
+    assert not said(capsys, "promote", "starter-1", "--why", "x", "--who", "Cid")[0]
+    url = f"file://{tmp_path}/far"
+    assert said(capsys, "push", url) == (
+        0,
+        "starter-1 copied, and 2 other files (approvals, evaluations, the history, what is served)",
+    )
+    monkeypatch.setenv("MONITOR_RULES_DIR", str(tmp_path / "another"))
+    assert not said(capsys, "pull", url)[0]
+    assert load_rules(tmp_path / "another") == load_rules(rules_dir)
+    code, text = said(capsys, "pull", f"{url}/mistyped")
+    assert code == ArtifactError.exit_code
+    assert "check the URL" in text

@@ -163,7 +163,6 @@ def test_who_does_not_know_the_history_may_not_push(promoted, url, tmp_path, mod
     mirror, fresh = Mirror(url), tmp_path / "fresh"
     push(promoted, mirror)
     fresh.mkdir()
-    (fresh / "m-3").mkdir()
     with pytest.raises(ArtifactError, match="pull before you push"):
         push(fresh, mirror)
     assert mirror.read("current", 100) == b"m-2\n"
@@ -194,7 +193,6 @@ def test_a_pull_during_a_push_names_nothing_that_is_not_here(promoted, url, tmp_
 
 
 def test_a_directory_that_is_no_version_is_left_alone(promoted, url, tmp_path):
-    (promoted / "m-1").joinpath("SHA256SUMS")
     odd = promoted / "m-1 backup"
     odd.mkdir()
     (odd / "SHA256SUMS").write_bytes((promoted / "m-1" / "SHA256SUMS").read_bytes())
@@ -226,3 +224,17 @@ def test_an_older_approval_never_replaces_a_newer_one(promoted, url, tmp_path, a
     push(here, mirror)
     assert push(promoted, mirror).records == 0
     assert json.loads(mirror.read(str(path.relative_to(here)), 1 << 20)) == newer
+
+
+def test_whatever_a_backend_raises_is_an_error_of_ours(promoted, url, monkeypatch):
+    class NoCredentials(Exception):
+        pass
+
+    def find(_root):
+        raise NoCredentials("Unable to locate credentials")
+
+    mirror = Mirror(url)
+    push(promoted, mirror)
+    monkeypatch.setattr(mirror._fs, "find", find)
+    with pytest.raises(ArtifactError, match="Unable to locate credentials; check the URL, its credentials"):
+        mirror.names()
