@@ -1,0 +1,1 @@
+"""Payment rails: how each does, and which are walled off."""

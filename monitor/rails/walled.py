@@ -1,0 +1,24 @@
+"""Rails that are walled off, as a run is decided with them: their payments get one outcome, the other rails do not feel it."""
+
+from dataclasses import dataclass
+
+from monitor.decide.policy import OUTCOMES, REVIEW
+from monitor.wire.columns import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class Walled:
+    """`channels`: places in `CHANNELS`; `outcome`: what their payments get, a place in `OUTCOMES`."""
+
+    channels: frozenset[int] = frozenset()
+    outcome: int = REVIEW
+
+    @property
+    def name(self) -> str:
+        """As audit blocks have it, such as `card,wallet=review`; "" while none is."""
+        if not self.channels:
+            return ""
+        return f"{','.join(CHANNELS[each] for each in sorted(self.channels))}={OUTCOMES[self.outcome]}"
+
+
+NONE_WALLED = Walled()
