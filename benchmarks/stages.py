@@ -15,11 +15,12 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import ManualClock
+from monitor.context import Context
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block
 from monitor.observe.metrics import Metrics
 from monitor.observe.run_figures import RunFigures
-from monitor.pipeline import Context, decide_run
+from monitor.pipeline import decide_run
 from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
@@ -124,6 +125,7 @@ def _run_figures() -> RunFigures:
         event_times_ms=np.zeros(1, np.int64),
         scores=np.full(1, 0.5),
         alert_outcomes=zero[:0],
+        held=zero,
         record_times_ms=np.zeros(2, np.int64),
         detected_at_ms=1,
         committed_at_ms=2,

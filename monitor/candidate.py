@@ -46,7 +46,7 @@ def judged(candidate: Model, watched: Watched) -> ShadowBlock:
         features = with_risk(features[:, : len(ACCOUNT_FEATURES)], columns, kinds, context.risk)
     rows = np.flatnonzero(decided.dispositions == int(Disposition.SCORED))
     found = candidate.judge(features[rows])
-    levels = decided.ruled.levels
+    levels = decided.settled.ruled.levels
     if context.rules is not None and SCORE in context.rules.names:
         scores = np.full(len(decided.scores), np.nan)
         scores[rows] = found.scores

@@ -12,15 +12,16 @@ from types import MappingProxyType
 import numpy as np
 
 from monitor import __version__, served_vectors, shadow_rules
+from monitor.alerting import alerting_name
 from monitor.artifacts import Artifacts, Shelf
 from monitor.candidate import Candidate
 from monitor.clock import Clock
+from monitor.context import Context
 from monitor.effects import shadow
 from monitor.effects.names import Names
 from monitor.errors import SchemaError
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
-from monitor.pipeline import Context
 from monitor.rules.ruleset import Engine, RuleSet
 from monitor.scoring.model import Model
 from monitor.settings import Settings
@@ -57,6 +58,7 @@ class DecidingContext:
         self._shelf = Shelf(settings)
         self._shelf.look()
         self.alert_schema_id = _our_schema(source, settings, settings.topic_alerts, "alert.avsc")
+        _our_schema(source, settings, settings.topic_withheld, "alert.avsc")
         self.audit_schema_id = _our_schema(source, settings, settings.topic_audit, "audit-block.avsc")
         shadow_schema_id = _our_schema(source, settings, settings.topic_shadow, shadow.SCHEMA)
         self.candidate = Candidate(settings.topic_shadow, shadow_schema_id)
@@ -69,17 +71,12 @@ class DecidingContext:
             "monitor": __version__,
             "layout": str(layout.VERSION),
             "exchange": f"{exchange.version}@{exchange.digest}",
+            "alerting": alerting_name(settings.alert_cooldown_s * 1000),
         }
         held = self._shelf.held
         self._hash_key = HashKey.parse(settings.hash_key.get_secret_value())
         self.context = Context(
-            names=Names(
-                app_id=settings.app_id,
-                alerts=settings.topic_alerts,
-                dlq=settings.topic_dlq,
-                audit=settings.topic_audit,
-                changelog=settings.changelog_topic,
-            ),
+            names=_names(settings),
             readers=MappingProxyType({}),
             hash_key=self._hash_key,
             max_value_bytes=settings.max_value_bytes,
@@ -93,6 +90,7 @@ class DecidingContext:
             audit_schema_id=self.audit_schema_id,
             dlq_max_bytes=settings.dlq_max_bytes,
             versions=self._versions(held),
+            cooldown_ms=settings.alert_cooldown_s * 1000,
         )
 
     @property
@@ -165,6 +163,17 @@ class DecidingContext:
 def _schema_ids(records: Records) -> set[int]:
     """The ids in the headers of the records' values; what has no header is the decoder's affair."""
     return set(np.unique(schema_ids(records.values)).tolist()) - {NO_ID}
+
+
+def _names(settings: Settings) -> Names:
+    return Names(
+        app_id=settings.app_id,
+        alerts=settings.topic_alerts,
+        withheld=settings.topic_withheld,
+        dlq=settings.topic_dlq,
+        audit=settings.topic_audit,
+        changelog=settings.changelog_topic,
+    )
 
 
 def _source_of(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from monitor import pipeline
 from monitor.chunk_queue import ChunkQueue, Event
 from monitor.clock import Clock
+from monitor.context import Context
 from monitor.cutting import MAX_RUN_BYTES, Cutting, quarantine_command
 from monitor.effects.audit import Position
 from monitor.errors import FencedError, GapError
@@ -50,7 +51,7 @@ class Surroundings:
     """
 
     takeover: Takeover
-    context: Callable[[Records], Awaitable[pipeline.Context]]
+    context: Callable[[Records], Awaitable[Context]]
     executor: Executor
     clock: Clock
     metrics: Metrics
@@ -252,7 +253,7 @@ class Partition:
             records.offsets,
         )
         if context.rules is not None:
-            around.metrics.record_rules(figures_of(context.rules.ruleset, decided.ruled.hits))
+            around.metrics.record_rules(figures_of(context.rules.ruleset, decided.settled.ruled.hits))
         around.metrics.record_run(
             RunFigures(
                 partition=self.number,
@@ -262,6 +263,7 @@ class Partition:
                 event_times_ms=decided.event_times_ms,
                 scores=decided.scores,
                 alert_outcomes=decided.alert_outcomes,
+                held=decided.held,
                 record_times_ms=records.timestamps[[0, -1]],
                 detected_at_ms=now_ms,
                 committed_at_ms=around.clock.now_ms(),

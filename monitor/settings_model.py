@@ -13,7 +13,8 @@ from monitor.settings_artifacts import ArtifactSettings
 from monitor.wire.start import parse_start
 
 TOPICS = tuple(
-    f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
+    f"topic_{role}"
+    for role in ("transactions", "alerts", "withheld", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
 )
 """Settings that name a topic."""
 
@@ -64,6 +65,10 @@ class Settings(ArtifactSettings):
     # topics
     topic_transactions: str = Field("transactions", description="Transactions in, Avro, key account_id.")
     topic_alerts: str = Field("alerts", description="Alerts out, Avro, key account_id.")
+    topic_withheld: str = Field(
+        "alerts.withheld",
+        description="Alerts that are recorded and not sent: suppressed, of a walled-off rail, or within a cool-down.",
+    )
     topic_dlq: str = Field(
         "transactions.dlq", description="Rejected records, as they came, with the reason in headers."
     )
@@ -108,6 +113,12 @@ class Settings(ArtifactSettings):
     )
     max_amount_minor: int = Field(
         10**15, ge=1, le=2**53, description="Largest amount, in minor units of its own and of the base currency."
+    )
+    alert_cooldown_s: int = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="After an alert of an account its further reviews are withheld for so long and counted, by the payments' own time; 0: never.",
     )
     future_skew_s: int = Field(300, ge=0, description="How far ahead of the clock an event may be.")
     idle_ttl_days: int = Field(400, ge=1, description="An account silent this long by its own event times starts anew.")

@@ -30,7 +30,7 @@ class ShadowRules:
         decided, engine, records = watched.decided, watched.context.rules, watched.run.records
         if engine is None:
             return None
-        hits, rules, columns = decided.ruled.hits, engine.ruleset.rules, decided.columns
+        hits, rules, columns = decided.settled.ruled.hits, engine.ruleset.rules, decided.columns
         shadow = np.array([rule.state is State.SHADOW for rule in rules], np.bool_)
         found = []
         for at in np.flatnonzero(shadow[hits.rules]).tolist():

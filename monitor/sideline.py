@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import NamedTuple, Protocol
 
-from monitor.pipeline import Context, Decided
+from monitor.context import Context
+from monitor.pipeline import Decided
 from monitor.wire.records import Run
 
 log = logging.getLogger(__name__)

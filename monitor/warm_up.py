@@ -8,9 +8,10 @@ from dataclasses import replace
 import fastavro
 import numpy as np
 
+from monitor.context import Context
 from monitor.effects.audit import genesis_block
 from monitor.features.catalogue import ACCOUNT_FEATURES, RISK_KINDS
-from monitor.pipeline import Context, decide_run
+from monitor.pipeline import decide_run
 from monitor.risk.book import Book, Entities, Snapshot, with_risk
 from monitor.risk.figures import FIGURES
 from monitor.state import key_index

@@ -30,6 +30,9 @@ ALERT: dict[str, Any] = {
     "source_topic": "transactions",
     "source_partition": 0,
     "source_offset": 0,
+    "withheld": 0,
+    "in_burst": False,
+    "suppressed_by": [],
 }
 
 

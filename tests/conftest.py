@@ -20,7 +20,7 @@ from monitor.embedded.java import find_java
 from monitor.embedded.kafka import EmbeddedKafka, available
 from monitor.embedded.process import Process, free_ports
 
-pytest_plugins = ["tests.installation"]
+pytest_plugins = ["tests.installation", "tests.passes"]
 
 APICURIO = "3.0.9"
 REGISTRY_START_TIMEOUT_S = 90.0

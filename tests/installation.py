@@ -30,6 +30,7 @@ from monitor.simulate.messages import corrupter, transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
+from monitor.state.dispositions import is_alerted
 from monitor.wire.kafka_config import producer_config
 from monitor.wire.records import Record, Records, Run
 from monitor.wire.topics import create_missing
@@ -255,7 +256,9 @@ def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_record
             reference.scores.update(
                 ((partition, int(offset)), float(score)) for offset, score in zip(offsets, decided.scores, strict=True)
             )
-            reference.alerts.update((partition, int(offset)) for offset in offsets[decided.outcomes > 0])
+            reference.alerts.update(
+                (partition, int(offset)) for offset in offsets[is_alerted(decided.outcomes, decided.held)]
+            )
         keys = list(accounts)
         values = accounts.values(accounts.taken())
         reference.state.update({(partition, key): value for key, value in zip(keys, values, strict=True)})
@@ -287,6 +290,7 @@ def new_installation(bootstrap: str, name: str, partitions: int = 4, **settings:
         "app_id": name,
         "topic_transactions": f"{name}.transactions",
         "topic_alerts": f"{name}.alerts",
+        "topic_withheld": f"{name}.alerts.withheld",
         "topic_dlq": f"{name}.dlq",
         "topic_audit": f"{name}.audit",
         "topic_labels": f"{name}.labels",

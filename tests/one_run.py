@@ -3,9 +3,10 @@
 from typing import Any
 
 from monitor.clock import ManualClock
+from monitor.context import Context
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import Position, genesis_block
-from monitor.pipeline import Context, Decided, decide_run
+from monitor.pipeline import Decided, decide_run
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec

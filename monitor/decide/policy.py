@@ -1,7 +1,8 @@
 """From a score and what rules ask for to an outcome. A score says how strange; a policy says what to do.
 
-Precedence, highest first: a block that cannot be overridden, an allow, a block, a review. The model reviews or blocks by the thresholds of its manifest,
-and stands among the rules: an allow lifts what it asks for, and of the others the stronger one is done.
+Precedence, highest first: an override (a person's word on one account, `by_hand.py`), a block that cannot be overridden by rules, what a walled-off rail's payments get, an allow, a
+block, a review. The model reviews or blocks by the thresholds of its manifest, and stands among the rules: an allow lifts what it asks for, and of the
+others the stronger one is done.
 """
 
 from dataclasses import dataclass

@@ -47,10 +47,21 @@ class Stage:
             "topic_partitions": PARTITIONS,
             "log_format": "json",
         }
-        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels", "shadow", "vectors", "rule-hits")
+        topics = (
+            "transactions",
+            "alerts",
+            "alerts.withheld",
+            "transactions.dlq",
+            "audit",
+            "labels",
+            "shadow",
+            "vectors",
+            "rule-hits",
+        )
         fields = (
             "topic_transactions",
             "topic_alerts",
+            "topic_withheld",
             "topic_dlq",
             "topic_audit",
             "topic_labels",

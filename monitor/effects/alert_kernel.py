@@ -15,8 +15,8 @@ U8, U64 = np.uint8, np.uint64
 VARINT_BYTES, OPTIONAL_BYTES = 10, 9
 """The longest long; a double that may be null."""
 
-ROOM = ID_BYTES + 12 * VARINT_BYTES + 2 * OPTIONAL_BYTES + 2
-"""Most bytes of an alert that are no copy: its id, longs, lengths and counts, two doubles, the ends of two arrays."""
+ROOM = ID_BYTES + 13 * VARINT_BYTES + 2 * OPTIONAL_BYTES + 3
+"""Most bytes of an alert that are no copy: its id, longs, lengths and counts, two doubles, a truth, the ends of two arrays."""
 
 HEAD, MODEL, SOURCE = range(3)
 """Spans of `same`: what is encoded once for all alerts of a run. The frame; model version and feature set; topic and partition."""
@@ -100,12 +100,13 @@ def _attributions(out, at, items, spans, numbers, values, order, alert):  # type
 def write_alerts(  # type: ignore[no-untyped-def]
     out, ends, same, same_spans, ids, data, starts, lengths, longs, offsets, detected_at, outcomes, judged, judged_bits,
     channels, channel_spans, lacking, lacking_spans, degraded, reasons, reason_spans, reason_ends, hits, hit_spans, items, item_spans, numbers, values, order,
+    told, in_burst, suppressed_by, suppressed_by_spans,
 ):  # fmt: skip
     """Write `m` alerts into `out` uint8[], one after the other; `ends` int64[m] gets where each ends.
 
     `starts` int64[9, m], `lengths` int32[9, m] and `longs` int64[4, m] are their cells of `Columns`, with the texts in `data`; `judged` float64[2, m] and
     the bits of it: score and threshold; `lacking`: what each value of `degraded` uint8[m] says, encoded; `reason_ends` int64[m]: how many reasons there are up to and with each alert's; `hits`: of each alert, encoded.
-    `..._spans` are those of `Joined`; the last five are `Attributions`. The others are as in `Alerts`.
+    `items` to `order` are `Attributions`; `told` int64[m], `in_burst` bool[m] and `suppressed_by` (of each alert, encoded) are of `Telling`. `..._spans` are those of `Joined`. The others are as in `Alerts`.
     """
     at, reason = U64(0), np.int64(0)
     for alert in range(offsets.shape[0]):
@@ -129,4 +130,7 @@ def write_alerts(  # type: ignore[no-untyped-def]
         at = _span(out, at, channels, channel_spans, longs[CHANNEL, alert])
         at = _span(out, at, same, same_spans, SOURCE)
         at = _long(out, at, offsets[alert])
+        at = _long(out, at, told[alert])
+        out[at] = U8(in_burst[alert])
+        at = _span(out, at + U64(1), suppressed_by, suppressed_by_spans, alert)
         ends[alert] = at

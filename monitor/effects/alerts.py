@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +42,30 @@ class RuleHit:
     text: str
 
 
+class Telling(NamedTuple):
+    """Whether each of `m` alerts is sent, `sent` bool[m], or withheld by what `suppressed_by` says; how many withheld ones it tells of, `told` int64[m];
+    and whether it is part of a burst that was alerted already, `in_burst` bool[m].
+    """
+
+    sent: NDArray[np.bool_]
+    told: NDArray[np.int64]
+    in_burst: NDArray[np.bool_]
+    suppressed_by: Sequence[Sequence[str]]
+
+    @classmethod
+    def of_all(cls, alerts: int) -> "Telling":
+        """All are sent, and none tells of another."""
+        return cls(np.ones(alerts, np.bool_), np.zeros(alerts, np.int64), np.zeros(alerts, np.bool_), [()] * alerts)
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """What is the same for all alerts of a run: who issues them, where to, when (ms since the epoch, UTC), and about which partition."""
+    """What is the same for all alerts of a run: who issues them, where to (`withheld_topic`: those that are not sent), when (ms since the epoch, UTC), and
+    about which partition.
+    """
 
     topic: str
+    withheld_topic: str
     schema_id: int
     app_id: str
     detected_at: int
@@ -76,13 +95,14 @@ class Alerts:
     reason_counts: NDArray[np.int64]
     rule_hits: Sequence[Sequence[RuleHit]]
     attributions: Attributions
+    telling: Telling
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def alert_messages(alerts: Alerts, issuer: Issuer) -> list[Message]:
-    """A message an alert, keyed by account id, in their order."""
+    """A message an alert, keyed by account id, in their order; those that are not sent go to the topic of withheld ones."""
     ids = alert_ids(issuer.source_topic_id, issuer.source_partition, alerts.offsets.tolist())
     starts = alerts.columns.starts.take(alerts.rows, 1)
     lengths = alerts.columns.lengths.take(alerts.rows, 1).clip(
@@ -92,9 +112,9 @@ def alert_messages(alerts: Alerts, issuer: Issuer) -> list[Message]:
     source, time, version = _repeated(issuer.app_id, issuer.detected_at, issuer.model_version)
     texts, until = alerts.columns.data.data, starts + lengths
     spans = zip(*(each[field].tolist() for field in _NAMED for each in (starts, until)), strict=True)
-    messages, begins = [], 0
-    for at, ends_at, (account, account_end, transaction, transaction_end) in zip(
-        range(0, len(ids), ID_BYTES), ends, spans, strict=True
+    messages, begins, topics = [], 0, (issuer.withheld_topic, issuer.topic)
+    for at, ends_at, sent, (account, account_end, transaction, transaction_end) in zip(
+        range(0, len(ids), ID_BYTES), ends, alerts.telling.sent.tolist(), spans, strict=True
     ):
         headers = [
             _SPEC_VERSION,
@@ -107,7 +127,7 @@ def alert_messages(alerts: Alerts, issuer: Issuer) -> list[Message]:
             version,
         ]
         key = bytes(texts[account:account_end])
-        messages.append(Message(issuer.topic, key, values[begins:ends_at], None, headers))
+        messages.append(Message(topics[sent], key, values[begins:ends_at], None, headers))
         begins = ends_at
     return messages
 
@@ -125,9 +145,16 @@ def _values(
     )
     reasons = joined([reason.encode() for reason in alerts.reasons])
     hits = joined([array([_rule_hit(hit) for hit in each]) for each in alerts.rule_hits])
-    judged = np.vstack((alerts.scores, alerts.thresholds))
+    judged, telling = np.vstack((alerts.scores, alerts.thresholds)), alerts.telling
+    withheld_by = joined([_names(tuple(each)) for each in telling.suppressed_by])
     room = ROOM + same.data.size + _CHANNELS.data.size + _LACKING.data.size + alerts.attributions.items.data.size
-    size = len(alerts) * room + len(alerts.reasons) * VARINT_BYTES + reasons.data.size + hits.data.size
+    size = (
+        len(alerts) * room
+        + len(alerts.reasons) * VARINT_BYTES
+        + reasons.data.size
+        + hits.data.size
+        + withheld_by.data.size
+    )
     out, ends = np.empty(size + int(lengths[_WRITTEN, :].sum()), np.uint8), np.empty(len(alerts), np.int64)
     write_alerts(
         out,
@@ -151,6 +178,9 @@ def _values(
         *hits,
         *alerts.attributions.items,
         *alerts.attributions[1:],
+        telling.told,
+        telling.in_burst,
+        *withheld_by,
     )
     return out[: ends.max(initial=0)].tobytes(), ends.tolist()
 
@@ -179,6 +209,11 @@ def _same(schema_id: int, model_version: str, feature_set: str, topic: str, part
             text(topic) + long(partition),
         ]
     )
+
+
+@lru_cache(1024)
+def _names(names: tuple[str, ...]) -> bytes:
+    return array([text(each) for each in names])
 
 
 def _rule_hit(hit: RuleHit) -> bytes:

@@ -20,7 +20,7 @@ DECISION = np.dtype(
         ("outcome", "u1"),  # 0 approve, 1 review, 2 block
         ("reason", "u1"),  # monitor.guard.reasons.Reason
         ("degraded", "u1"),  # bits: what was not working, 0 for nothing
-        ("suppression", "u1"),  # why an alert was held back, 0 for not
+        ("suppression", "u1"),  # monitor.state.dispositions.Held: what became of the alert
         ("flags", "u1"),  # the low 8 bits of monitor.state.dispositions.Flag
         ("id_length", "<u2"),  # bytes of the transaction id, 0 where none could be read
     ]
@@ -45,12 +45,10 @@ def decisions_of(
     reasons: NDArray[np.uint8],
     flags: NDArray[np.uint16],
     degraded: NDArray[np.uint8],
-    *,
-    withheld: int,
-    alerts_from_offset: int,
+    held: NDArray[np.uint8],
 ) -> NDArray[np.void]:
-    """`DECISION`[n] of `n` records, all arrays of as many; `degraded`: bits of `Lacking`; `withheld` is the suppression of
-    those whose outcome is not approve below `alerts_from_offset`. Of the flags the low 8 bits are kept.
+    """`DECISION`[n] of `n` records, all arrays of as many; `degraded`: bits of `Lacking`; `held`, of `Held`: what became of their alerts. Of the flags the
+    low 8 bits are kept.
     """
     rows = np.empty(3 * len(offsets), np.uint64)
     _compose(
@@ -61,8 +59,7 @@ def decisions_of(
         reasons,
         flags,
         degraded,
-        withheld,
-        alerts_from_offset,
+        held,
         rows,
     )
     return rows.view(DECISION)
@@ -160,14 +157,13 @@ def entries(decisions: NDArray[np.void], texts: NDArray[np.uint8]) -> list[bytes
 
 @kernel
 def _compose(  # type: ignore[no-untyped-def]
-    offsets, scores, dispositions, outcomes, reasons, flags, degraded, withheld, alerts_from_offset, rows
+    offsets, scores, dispositions, outcomes, reasons, flags, degraded, held, rows
 ):
     """Fill `rows` uint64[3 * n] as `DECISION` lays them out, `id_length` 0; `scores` are bits."""
     for row in range(offsets.shape[0]):
-        held = withheld if outcomes[row] != 0 and offsets[row] < alerts_from_offset else 0
         small = np.uint64(dispositions[row]) | np.uint64(outcomes[row]) << np.uint64(8)
         small |= np.uint64(reasons[row]) << np.uint64(16) | np.uint64(degraded[row]) << np.uint64(24)
-        small |= np.uint64(held) << np.uint64(32) | np.uint64(flags[row] & 0xFF) << np.uint64(40)
+        small |= np.uint64(held[row]) << np.uint64(32) | np.uint64(flags[row] & 0xFF) << np.uint64(40)
         rows[3 * row], rows[3 * row + 1], rows[3 * row + 2] = np.uint64(offsets[row]), scores[row], small
 
 

@@ -9,6 +9,7 @@ class Names:
 
     app_id: str
     alerts: str
+    withheld: str
     dlq: str
     audit: str
     changelog: str

@@ -36,7 +36,7 @@ ACCOUNT_FEATURES: tuple[Feature, ...] = (
     Feature("amount_over_max_7d", "ratio", "amount / (max_7d + 1); 0 for credits, and without a debit in 7 days.", "amount {value} times the largest of the last 7 days"),
     Feature("amount_share_24h", "share", "amount / (sum_24h + amount); 0 for credits and for amount 0.", "{value} of all money out in 24 h"),
     Feature("count_1m", "debits", "Debits in the last minute.", "{value} debits in 1 min"),
-    Feature("count_5m", "debits", "Debits in the last 5 minutes; a lower bound when the ring is saturated.", "{value} debits in 5 min"),
+    Feature("count_5m", "debits", "Debits in the last 5 minutes; a lower bound when the ring is saturated.", "{value} debits in 5 min; this account's usual maximum is {baseline}", "busiest_5m"),
     Feature("count_15m", "debits", "Debits in the last 15 minutes; a lower bound when the ring is saturated.", "{value} debits in 15 min"),
     Feature("count_1h", "debits", "Debits in the last hour.", "{value} debits in 1 h; its usual hour has {baseline}", "usual_count_1h"),
     Feature("count_24h", "debits", "Debits in the last 24 hours.", "{value} debits in 24 h"),
@@ -72,6 +72,7 @@ ACCOUNT_FEATURES: tuple[Feature, ...] = (
     Feature("drain_ratio_24h", "ratio", "For a debit, (sum_24h + amount) / (credit_sum_24h + 1) when there was a credit in 24 h, else 0; at most 100.", "{value} of the money that came in goes out"),
     Feature("is_credit", "0 or 1", "1 for money in.", "money in"),
     Feature("ring_saturated", "0 or 1", "1 when the ring no longer holds all events of the last 15 minutes.", "a burst longer than the memory of single events"),
+    Feature("busiest_5m", "debits", "The greatest count_5m of a debit on one of the 13 days before this event's.", "{value} debits in the busiest 5 min of two weeks"),
 )
 
 _RISK = (

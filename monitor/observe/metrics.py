@@ -18,13 +18,14 @@ from prometheus_client.process_collector import ProcessCollector
 
 from monitor.guard.reasons import Reason
 from monitor.observe import bounds
+from monitor.observe.alert_metrics import AlertMetrics
 from monitor.observe.build import build_facts
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.model_metrics import ModelMetrics
 from monitor.observe.partition_values import PartitionValues
 from monitor.observe.rule_metrics import RuleFigures, RuleMetrics
-from monitor.observe.run_figures import OUTCOMES, SCORED, RunFigures, count_run
+from monitor.observe.run_figures import SCORED, RunFigures, count_run
 from monitor.stages import Stage
 
 
@@ -66,8 +67,7 @@ class Metrics:
             "monitor_dead_letters_total", "Records dead-lettered, by reason code.", "reason", [*reasons.values()]
         )
         self._dead = {reason: dead.labels(code) for reason, code in reasons.items()}
-        alerts = counter("monitor_alerts_total", "Alerts written, by outcome.", "outcome", OUTCOMES[1:])
-        self._alerts = {number: alerts.labels(outcome) for number, outcome in enumerate(OUTCOMES) if number}
+        self._alerts = AlertMetrics(declare)
         self._conflicts = counter(
             "monitor_idempotency_conflicts_total",
             "Transactions that reuse an idempotency key with other content: scored, and flagged.",
@@ -209,8 +209,7 @@ class Metrics:
                 counter.inc(count)
         if rejected:
             self._count_by(self._dead, run.reasons)
-        if run.alert_outcomes.size:
-            self._count_by(self._alerts, run.alert_outcomes)
+        self._alerts.record(run.alert_outcomes, run.held)
         self._run_records.observe(n)
         self._score.observe_values(run.scores)
         times_ms = run.event_times_ms if scored == n else run.event_times_ms[run.dispositions == SCORED]

@@ -24,7 +24,7 @@ class RunFigures:
     """What one committed run of `n` records of partition `partition` amounts to.
 
     `dispositions` uint8[n] (SCORED, DUPLICATE, REJECTED); `reasons` uint8[n], a `Reason` where rejected; `flags` uint16[n]; `event_times_ms`
-    int64[n]; `scores` float64[n], NaN where not scored; `alert_outcomes` uint8[a], one an alert that was emitted; `record_times_ms` int64[k],
+    int64[n]; `scores` float64[n], NaN where not scored; `alert_outcomes` uint8[a], one an alert that was emitted; `held` uint8[n], of `Held`; `record_times_ms` int64[k],
     Kafka timestamps of the run's records or of a sample of them, below 0 for none; `detected_at_ms`, `committed_at_ms`: ms since
     the epoch; `commit_s`: the Kafka transaction alone, begin to acknowledged; `stages_s`: seconds by stage, any subset; `watermark_ms`: the largest event
     time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds;
@@ -39,6 +39,7 @@ class RunFigures:
     event_times_ms: NDArray[np.int64]
     scores: NDArray[np.float64]
     alert_outcomes: NDArray[np.uint8]
+    held: NDArray[np.uint8]
     record_times_ms: NDArray[np.int64]
     detected_at_ms: int
     committed_at_ms: int

@@ -20,5 +20,11 @@ class Walled:
             return ""
         return f"{','.join(CHANNELS[each] for each in sorted(self.channels))}={OUTCOMES[self.outcome]}"
 
+    @classmethod
+    def named(cls, name: str) -> "Walled":
+        """The one of that name. Raises ValueError for a text that `name` never is."""
+        rails, _, outcome = name.partition("=")
+        return cls(frozenset(map(CHANNELS.index, rails.split(","))), OUTCOMES.index(outcome)) if name else NONE_WALLED
+
 
 NONE_WALLED = Walled()

@@ -11,7 +11,7 @@ from monitor.audit.walk import Chain
 from monitor.effects.block import read_block
 from monitor.effects.decisions import DECISION
 from monitor.errors import ProtocolError
-from monitor.state.dispositions import Disposition
+from monitor.state.dispositions import Disposition, is_alerted, is_withheld
 
 OPERATOR = "quarantine"
 """The entry of a block's versions that names a person, not a version."""
@@ -30,6 +30,7 @@ class Audited:
     last_offset: int = -1
     watermark_ms: int = 0
     topic_id: str = ""
+    alerts_from_offset: int = 0
     blocks: int = 0
     tip: bytes = b""
     finding: str | None = None
@@ -40,9 +41,15 @@ class Audited:
     def alerting(self) -> NDArray[np.void]:
         """The decisions that an alert is due for."""
         d = self.decisions
-        due = (d["disposition"] == Disposition.SCORED) & (d["outcome"] > 0) & (d["suppression"] == 0)
+        due = (d["disposition"] == Disposition.SCORED) & is_alerted(d["outcome"], d["suppression"])
         alerting: NDArray[np.void] = d[due]
         return alerting
+
+    @property
+    def withheld(self) -> NDArray[np.void]:
+        """The decisions that a withheld alert is due for."""
+        withheld: NDArray[np.void] = self.decisions[is_withheld(self.decisions["suppression"])]
+        return withheld
 
     @property
     def rejected(self) -> NDArray[np.void]:
@@ -62,6 +69,7 @@ def audited(partition: int, blocks: Iterable[Stored]) -> Audited:
             continue
         if not out.blocks:
             out.start, out.topic_id = block.first_offset, block.topic_id
+            out.alerts_from_offset = block.alerts_from_offset
         out.blocks += 1
         out.last_offset, out.watermark_ms, out.tip = block.last_offset, block.watermark_ms, block.block_hash
         versions = {name: each for name, each in block.versions.items() if name != OPERATOR}

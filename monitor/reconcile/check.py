@@ -63,12 +63,14 @@ class Checker:
         logs = {each: audited(each, read_partition(settings, settings.topic_audit, each)) for each in partitions}
         self._progress(f"{sum(each.decisions.size for each in logs.values()):,} decisions read")
         effects = Sorter(settings.topic_transactions, settings.app_id)
-        for each in partitions_of(settings, settings.topic_alerts):
-            for batch in committed(settings, settings.topic_alerts, each):
-                effects.add_alerts(batch)
-        for each in partitions_of(settings, settings.topic_dlq):
-            for batch in committed(settings, settings.topic_dlq, each):
-                effects.add_letters(batch)
+        for topic, add in (
+            (settings.topic_alerts, effects.add_alerts),
+            (settings.topic_withheld, effects.add_withheld),
+            (settings.topic_dlq, effects.add_letters),
+        ):
+            for each in partitions_of(settings, topic):
+                for batch in committed(settings, topic, each):
+                    add(batch)
         if self._deciding:
             self._vectors = SampledVectors(self._served_vectors())
         self._progress("alerts, dead letters and vectors read")
@@ -146,7 +148,13 @@ class Checker:
         ttl_ms = settings.idle_ttl_days * DAY_MS
         for account in state:
             self._homes[account].append(log.partition)
-        compare_state(log.partition, remembered(state, log.watermark_ms, ttl_ms), reference.state(ttl_ms), found)
+        compare_state(
+            log.partition,
+            remembered(state, log.watermark_ms, ttl_ms),
+            reference.state(ttl_ms),
+            found,
+            alerts_too=reference.knows_alerts,
+        )
 
     def _compare_group(self, log: Audited, found: Findings) -> None:
         settings = self._settings

@@ -1,6 +1,6 @@
 """One partition's evidence held together: decisions against input, alerts and dead letters against decisions. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from monitor.effects.alert_ids import alert_id
 from monitor.errors import LayoutError
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited
-from monitor.reconcile.effects import Written
+from monitor.reconcile.effects import Alert, Written
 from monitor.reconcile.findings import Findings
 from monitor.state.dispositions import Disposition, Flag
 from monitor.state.layout import ACCOUNT
@@ -39,28 +39,34 @@ def compare_decisions(audited: Audited, offsets: NDArray[np.int64], found: Findi
 
 
 def compare_alerts(audited: Audited, written: Written, found: Findings) -> None:
-    """One alert for each decision that one is due for, and it says what the decision says."""
-    where = f"partition {audited.partition}"
-    due = {int(each["offset"]): each for each in audited.alerting}
-    for offset in due.keys() - written.alerts.keys():
-        found.report("alerts_lost", 1, f"{where}: offset {offset} has no alert")
-    for offset, alerts in written.alerts.items():
+    """One alert for each decision that one is due for, sent or withheld, and it says what the decision says."""
+    _compare_alerts(audited, "alert", audited.alerting, written.alerts, found)
+    _compare_alerts(audited, "withheld alert", audited.withheld, written.withheld, found)
+    for each in written.disordered:
+        found.report("out_of_order", 1, f"partition {audited.partition}: {each}")
+
+
+def _compare_alerts(
+    audited: Audited, what: str, decisions: NDArray[np.void], written: Mapping[int, Sequence[Alert]], found: Findings
+) -> None:
+    where, due = f"partition {audited.partition}", {int(each["offset"]): each for each in decisions}
+    for offset in due.keys() - written.keys():
+        found.report("alerts_lost", 1, f"{where}: offset {offset} has no {what}")
+    for offset, alerts in written.items():
         if offset > audited.last_offset:
             continue  # written since the audit log was read
-        found.counts["alerts"] += 1
-        found.report("alerts_twice", len(alerts) - 1, f"{where}: offset {offset} has {len(alerts)} alerts")
+        found.counts[f"{what}s".replace(" ", "_")] += 1
+        found.report("alerts_twice", len(alerts) - 1, f"{where}: offset {offset} has {len(alerts)} {what}s")
         decision = due.get(offset)
         for alert in alerts:
             if decision is None:
-                found.report("alerts_foreign", 1, f"{where}: offset {offset} has an alert and no decision for it")
+                found.report("alerts_foreign", 1, f"{where}: offset {offset} has a {what} and no decision for it")
             elif (
                 alert.outcome != decision["outcome"]
                 or alert.score != decision["score"].tobytes()
                 or alert.id != alert_id(audited.topic_id, audited.partition, offset)
             ):
-                found.report("alerts_foreign", 1, f"{where}: the alert of offset {offset} is not what was decided")
-    for each in written.disordered:
-        found.report("out_of_order", 1, f"{where}: {each}")
+                found.report("alerts_foreign", 1, f"{where}: the {what} of offset {offset} is not what was decided")
 
 
 def compare_letters(audited: Audited, written: Written, digests: Mapping[int, bytes], found: Findings) -> None:
@@ -92,9 +98,14 @@ def compare_letters(audited: Audited, written: Written, digests: Mapping[int, by
 
 
 def compare_state(
-    partition: int, state: Mapping[bytes, bytes], reference: Mapping[bytes, bytes], found: Findings
+    partition: int,
+    state: Mapping[bytes, bytes],
+    reference: Mapping[bytes, bytes],
+    found: Findings,
+    *,
+    alerts_too: bool = True,
 ) -> None:
-    """Changelog values by account, both without forgotten accounts; `reference` can be read."""
+    """Changelog values by account, both without forgotten accounts; `reference` can be read. Not `alerts_too`: what they remember of alerts may differ."""
     found.counts["accounts"] += len(state)
     for account in sorted(reference.keys() | state.keys()):
         if account not in state:
@@ -102,19 +113,24 @@ def compare_state(
         elif account not in reference:
             found.report("state_differs", 1, f"partition {partition}: account {account!r} is in the changelog alone")
         elif state[account] != reference[account]:
-            difference = _difference(account, state[account], reference[account])
+            difference = _difference(account, state[account], reference[account], () if alerts_too else OF_ALERTS)
             if difference:
                 found.report("state_differs", 1, f"partition {partition}: account {account!r} {difference}")
 
 
-def _difference(account: bytes, has: bytes, ought: bytes) -> str:
+OF_ALERTS = ("alerted_at", "alerted_outcome", "withheld")
+"""Fields of an account that depend on outcomes."""
+
+
+def _difference(account: bytes, has: bytes, ought: bytes, ignored: Collection[str]) -> str:
     """How two changelog values of an account differ; "" for one record in two layouts."""
     expected = np.frombuffer(record_bytes(account, ought), ACCOUNT)[0]
     try:
         record = np.frombuffer(record_bytes(account, has), ACCOUNT)[0]
     except LayoutError as error:
         return f"cannot be read: {error}"
-    fields = [name for name in ACCOUNT.names or () if record[name].tobytes() != expected[name].tobytes()]
+    names = [name for name in ACCOUNT.names or () if name not in ignored]
+    fields = [name for name in names if record[name].tobytes() != expected[name].tobytes()]
     return f"differs in {', '.join(fields[:4])}" if fields else ""
 
 

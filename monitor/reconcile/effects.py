@@ -1,8 +1,9 @@
 """Alerts and dead letters as they were read, by the partition of the transaction that each is about."""
 
+import math
 import struct
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -38,6 +39,7 @@ class Written:
     """
 
     alerts: dict[int, list[Alert]] = field(default_factory=lambda: defaultdict(list))
+    withheld: dict[int, list[Alert]] = field(default_factory=lambda: defaultdict(list))
     letters: dict[int, list[Letter]] = field(default_factory=lambda: defaultdict(list))
     disordered: list[str] = field(default_factory=list)
 
@@ -52,17 +54,29 @@ class Sorter:
 
     def add_alerts(self, messages: Iterable[Any]) -> None:
         """Messages of one partition of the alert topic. Raises ValueError for one that is no alert."""
+        for partition, offset, alert in self._alerts("alert", messages):
+            self.written[partition].alerts[offset].append(alert)
+
+    def add_withheld(self, messages: Iterable[Any]) -> None:
+        """The same of the topic of withheld alerts."""
+        for partition, offset, alert in self._alerts("withheld alert", messages):
+            self.written[partition].withheld[offset].append(alert)
+
+    def _alerts(self, what: str, messages: Iterable[Any]) -> Iterator[tuple[int, int, Alert]]:
+        """Source partition and offset of each, and what it says."""
         for message in messages:
             fields = read_record("alert.avsc", message.value())
             source = dict(message.headers() or ()).get("ce_source", b"").decode()
             if fields["source_topic"] != self._topic or source != f"/fraud-monitor/{self._app_id}":
                 continue
             partition, offset = fields["source_partition"], fields["source_offset"]
-            alert = Alert(
-                str(fields["alert_id"]), OUTCOMES.index(fields["outcome"]), _SCORE.pack(fields["anomaly_score"])
+            score = math.nan if fields["anomaly_score"] is None else fields["anomaly_score"]
+            self._note_order(what, message.partition(), partition, offset)
+            yield (
+                partition,
+                offset,
+                Alert(str(fields["alert_id"]), OUTCOMES.index(fields["outcome"]), _SCORE.pack(score)),
             )
-            self._note_order("alert", message.partition(), partition, offset)
-            self.written[partition].alerts[offset].append(alert)
 
     def add_letters(self, messages: Iterable[Any]) -> None:
         """Messages of one partition of the dead-letter topic."""

@@ -23,7 +23,7 @@ DEFECTS = {
 }
 """Each must be none."""
 
-FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "dead_letters", "accounts", "accounts_split", "blocks", "vectors", "not_scored_anew")  # fmt: skip
+FACTS = ("transactions", "undecided", "on_trust", "duplicates", "conflicts", "alerts", "withheld_alerts", "dead_letters", "accounts", "accounts_split", "blocks", "vectors", "not_scored_anew")  # fmt: skip
 
 SHOWN = 10
 """Findings of one kind that are put in words."""

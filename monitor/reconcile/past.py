@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from monitor.alerting import cooldown_of
 from monitor.errors import ArtifactError, RulesError
+from monitor.rails.walled import Walled
 from monitor.risk.book import Book, Snapshot
 from monitor.risk.snapshots import load_snapshot
 from monitor.rules.ruleset import RuleSet
@@ -19,6 +21,8 @@ class Served(NamedTuple):
     model: Model | None
     rules: RuleSet
     risk: Book
+    walled: Walled
+    cooldown_ms: int
 
 
 class Past:
@@ -35,7 +39,8 @@ class Past:
         """What a block of these versions was scored with; None, and told by `take_missing`, when it cannot be had here any more."""
         try:
             model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
-            return Served(model, self._ruled(versions.get("rules", "")), self._risk(versions))
+            rules, risk = self._ruled(versions.get("rules", "")), self._risk(versions)
+            return Served(model, rules, risk, Walled.named(versions.get("rails", "")), cooldown_of(versions))
         except (ArtifactError, RulesError) as error:
             names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk"))
             self._missing[names] = str(error)

@@ -23,11 +23,8 @@ ON_TRUST = (Reason.EVENT_TIME_IN_FUTURE, Reason.SCHEMA_UNAVAILABLE, Reason.UNKNO
 """Reasons that depended on the hour: on a clock, a registry, a person. The audit's word is taken for them; no state is touched."""
 _ON_TRUST = np.array([int(reason) for reason in ON_TRUST])
 
-ANY_TIME_MS = 1 << 62
-"""A wall clock that nothing is ahead of: what was ahead of the worker's is on trust."""
-
-NO_ALERTS = 1 << 62
-"""Alerts from this offset on: the reference needs outcomes, and spelling alerts out costs most."""
+ANY_TIME_MS = 253_402_300_799_000
+"""A wall clock that nothing is ahead of, the last second of the year 9999: what was ahead of the worker's is on trust."""
 
 COMPARED = ("monitor", "layout", "exchange")
 """Versions that state depends on."""
@@ -48,11 +45,13 @@ class Reference:
         self._audited, self._topic, self._deciding, self._found = audited, topic, deciding, found
         self._past, self._vectors = past, vectors
         self._accounts = Accounts()
+        self.knows_alerts = True
+        """Whether it knew all that outcomes depend on: else what accounts remember of their alerts is not the reference's."""
         self._at = np.argsort(audited.decisions["offset"], kind="stable")
         self._sorted = audited.decisions["offset"][self._at]
         _, self._position = genesis_block(
             app_id="reference", topic=topic, topic_id=audited.topic_id, partition=audited.partition, start=audited.start,
-            alerts_from_offset=NO_ALERTS, versions={}, schema_id=1,
+            alerts_from_offset=audited.alerts_from_offset, versions={}, schema_id=1,
         )  # fmt: skip
 
     def add(self, records: Records) -> None:
@@ -94,12 +93,20 @@ class Reference:
         context = replace(self._deciding.for_records(records), versions={})
         if served is not None:
             rules = self._deciding.engine_of(served.rules)
-            context = replace(context, model=served.model, rules=rules, risk=served.risk)
+            context = replace(
+                context,
+                model=served.model,
+                rules=rules,
+                risk=served.risk,
+                walled=served.walled,
+                cooldown_ms=served.cooldown_ms,
+            )
         run = Run(self._topic, self._audited.partition, self._position.last_offset, records)
         decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
         self._position = decided.position
         self._compare(records, decided, rows, scores_too=served is not None)
         if served is None:
+            self.knows_alerts = False
             self._found.counts["not_scored_anew"] += len(records)
             return
         risk = versions.get("risk", "")
@@ -127,6 +134,8 @@ class Reference:
             scores[np.isnan(scores)] = np.nan
             same = (audited["score"].view(np.int64) == scores.view(np.int64)) if scores.size else differ
             differ |= ~same | (audited["outcome"] != decided.outcomes)
+            if self.knows_alerts:
+                differ |= audited["suppression"] != decided.held
         if differ.any():
             first = int(records.offsets[np.flatnonzero(differ)[0]])
             self._found.report(

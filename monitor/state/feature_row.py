@@ -5,7 +5,7 @@ import numpy as np
 from monitor.features.catalogue import INDEX
 from monitor.jit import piece
 from monitor.state.baselines import deviation, young
-from monitor.state.habits import hour_rarity, is_new, read_surprises
+from monitor.state.habits import hour_rarity, is_new, read_busiest, read_surprises
 from monitor.state.layout import DAY, HOUR, HOUR_MS, MINUTE_MS, WEEK
 from monitor.state.ring import short_windows
 from monitor.state.tiles import distinct, largest, read, read_credits
@@ -30,7 +30,7 @@ NEW_MERCHANT, NEW_DEVICE, NEW_COUNTRY = INDEX["new_merchant"], INDEX["new_device
 COUNTRY_CHANGE_SPEED, DISTINCT_MERCHANTS = INDEX["country_change_speed"], INDEX["distinct_merchants_24h"]
 HOUR_RARITY, SURPRISES_14D, EVENTS_TOTAL = INDEX["hour_rarity"], INDEX["surprises_14d"], INDEX["events_total"]
 CREDIT_COUNT_24H, CREDIT_SUM_24H = INDEX["credit_count_24h"], INDEX["credit_sum_24h"]
-DRAIN_RATIO_24H, IS_CREDIT = INDEX["drain_ratio_24h"], INDEX["is_credit"]
+DRAIN_RATIO_24H, IS_CREDIT, BUSIEST_5M = INDEX["drain_ratio_24h"], INDEX["is_credit"], INDEX["busiest_5m"]
 
 
 @piece
@@ -48,6 +48,7 @@ def write_row(account, t, amount, credit, merchant, device, country, late, row):
     row[DISTINCT_MERCHANTS] = distinct(account.merchant_sketch, account.day_head, t, late)
     row[HOUR_RARITY] = hour_rarity(account, t)
     row[SURPRISES_14D] = read_surprises(account, t, late)
+    row[BUSIEST_5M] = read_busiest(account, t)
     if not credit:
         _against_past(account, np.float64(amount), row)
     return saturated

@@ -1,9 +1,9 @@
-"""What an account is used to: merchants, devices, countries, hours of the day, and its earlier surprises. numba pieces."""
+"""What an account is used to: merchants, devices, countries, hours of the day, and its earlier surprises, its busiest minutes. numba pieces."""
 
 import numpy as np
 
 from monitor.jit import piece
-from monitor.state.layout import DAY_MS, HOUR_MS, SURPRISE_DAYS
+from monitor.state.layout import BUSY_DAYS, DAY_MS, HOUR_MS, SURPRISE_DAYS
 from monitor.state.tiles import bounds
 
 SURPRISE_Z = 3.0
@@ -82,3 +82,26 @@ def count_surprise(account, t):  # type: ignore[no-untyped-def]
     if account.surprises[place] < _MOST:
         account.surprises[place] += np.uint8(1)
     account.surprise_head = max(head, day)
+
+
+@piece
+def read_busiest(account, t):  # type: ignore[no-untyped-def]
+    """The greatest count_5m of the days before that of `t`, as far as the ring of days reaches: today's burst is no measure of itself."""
+    day, head = t // DAY_MS, np.int64(account.busy_head)
+    most = np.uint8(0)
+    for each in range(max(day, head) - BUSY_DAYS + 1, min(day - 1, head) + 1):
+        most = max(most, account.busiest[each % BUSY_DAYS])
+    return most
+
+
+@piece
+def note_busy(account, t, count):  # type: ignore[no-untyped-def]
+    """A debit at `t` had `count` debits in the five minutes before it."""
+    day, head = t // DAY_MS, np.int64(account.busy_head)
+    if day <= head - BUSY_DAYS:
+        return
+    for stale in range(max(head, day - BUSY_DAYS) + 1, day + 1):
+        account.busiest[stale % BUSY_DAYS] = 0
+    place = day % BUSY_DAYS
+    account.busiest[place] = max(account.busiest[place], np.uint8(min(count, _MOST)))
+    account.busy_head = max(head, day)

@@ -24,9 +24,9 @@ from monitor.state import layout
 from monitor.state.baselines import learn_amount, learn_gap
 from monitor.state.dispositions import Disposition, Flag
 from monitor.state.feature_row import AMOUNT_Z, write_row
-from monitor.state.habits import SURPRISE_Z, count_hour, count_surprise, use
+from monitor.state.habits import SURPRISE_Z, count_hour, count_surprise, note_busy, use
 from monitor.state.layout import ACCOUNT, FRESH
-from monitor.state.ring import OTHER, SAME, horizon, look_up, push
+from monitor.state.ring import COUNT_5M, OTHER, SAME, horizon, look_up, push
 from monitor.state.tiles import SUM_LIMIT, add, has_room, mark_merchant, raise_largest
 from monitor.wire import columns as cells
 from monitor.wire.columns import Columns
@@ -182,7 +182,7 @@ def _kernel() -> Callable[..., tuple[int, int]]:
             dispositions[i] = _SCORED
             watermark = max(watermark, t)
             if not too_late:
-                _learn(account, t, amounts[i], direction == _CREDIT, merchant, device, countries[i], row[AMOUNT_Z])
+                _learn(account, t, amounts[i], direction == _CREDIT, merchant, device, countries[i], row)
             horizons[i] = horizon(account)
             push(account, t, amounts[i], keys[i], digests[i], merchant, device, countries[i], direction, channel)
         return -1, watermark
@@ -223,13 +223,20 @@ def _begin_anew(records, slot, fresh, t, watermark, idle_ttl_ms):  # type: ignor
     account = records[slot]
     if account.events == 0:
         return 0
-    if account.last_event_time < watermark - _FORGOTTEN_TTLS * idle_ttl_ms:
-        records[slot] = fresh[0]
+    forgotten = account.last_event_time < watermark - _FORGOTTEN_TTLS * idle_ttl_ms
+    if not forgotten and t - account.last_event_time <= idle_ttl_ms:
         return 0
-    if t - account.last_event_time > idle_ttl_ms:
-        records[slot] = fresh[0]
-        return _EXPIRED
-    return 0
+    _refresh(records, slot, fresh)
+    return 0 if forgotten else _EXPIRED
+
+
+@piece
+def _refresh(records, slot, fresh):  # type: ignore[no-untyped-def]
+    """All but the cool-down: alerts of this run on events before this one are yet to be decided on (`decide/cooldown.py` begins anew by itself)."""
+    account = records[slot]
+    alerted_at, withheld, outcome = account.alerted_at, account.withheld, account.alerted_outcome
+    records[slot] = fresh[0]
+    account.alerted_at, account.withheld, account.alerted_outcome = alerted_at, withheld, outcome
 
 
 @piece
@@ -255,16 +262,17 @@ def _fits(account, t, amount, credit, too_late):  # type: ignore[no-untyped-def]
 
 
 @piece
-def _learn(account, t, amount, credit, merchant, device, country, amount_z):  # type: ignore[no-untyped-def]
-    """The event becomes the account's past; all but the ring."""
+def _learn(account, t, amount, credit, merchant, device, country, row):  # type: ignore[no-untyped-def]
+    """The event, whose features are `row`, becomes the account's past; all but the ring."""
     if credit:
         account.credit_head = add(
             account.credit_count, account.credit_sum, 0, _CREDIT_SIZE, _CREDIT_LENGTH, account.credit_head, t, amount
         )
     else:
         _learn_debit(account, t, amount, merchant)
-        if amount_z > SURPRISE_Z:
+        if row[AMOUNT_Z] > SURPRISE_Z:
             count_surprise(account, t)
+        note_busy(account, t, np.int64(row[COUNT_5M]))
         learn_amount(account, amount)
     use(account.merchants, merchant)
     use(account.devices, device)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 """Of the layout; stands in front of every changelog value and in each audit block."""
 
 FIRST_PACKED = 2
@@ -56,7 +56,7 @@ RING = 16
 MERCHANTS, DEVICES, COUNTRIES = 24, 8, 8
 """Distinct values remembered, most recently used first; 0 is an empty place."""
 
-SURPRISE_DAYS = 14
+SURPRISE_DAYS = BUSY_DAYS = 14
 
 FORGOTTEN_TTLS = 2
 """Idle times to live behind the partition's watermark after which an account is forgotten, as if it had never been."""
@@ -109,10 +109,18 @@ ACCOUNT = np.dtype(
         ("last_country", "<u2"),  # of the last event that came in order and had one; 0 for none
         ("surprises", "u1", (SURPRISE_DAYS,)),  # debits a day with z > 3, at day % SURPRISE_DAYS, at most 255
         ("ring_next", "u1"),
-        ("spare", "u1", (3,)),  # zero; keeps the size a multiple of 8
+        ("alerted_outcome", "u1"),  # of the alert that began the cool-down, a place in policy.OUTCOMES
+        ("busiest", "u1", (BUSY_DAYS,)),  # greatest count_5m of a debit a day, at day % BUSY_DAYS
+        ("busy_head", "<i4"),  # the newest day of `busiest`, days since the epoch
+        ("withheld", "<u4"),  # alerts that the cool-down held back and no alert has told yet
+        ("unused", "u1", (4,)),  # zero; keeps what follows aligned
+        ("alerted_at", "<i8"),  # ms, event time of the alert that began the cool-down, 0 for none
     ]
 )
-"""Versions 1 and 2: they differ in the changelog alone."""
+"""Version 3. Versions 1 and 2 end with `ring_next` and three spare bytes, and differ from each other in the changelog alone."""
+
+ADDED_BY_3 = 32
+"""Bytes that version 3 has behind those of version 2; zero in an account that has not sent an alert yet."""
 
 assert ACCOUNT.itemsize % 8 == 0, f"the account record must stay a multiple of 8 bytes: {ACCOUNT.itemsize}"
 

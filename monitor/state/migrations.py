@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import LayoutError
-from monitor.state.layout import ACCOUNT, FIRST_PACKED, FRESH, HEADER_BYTES, VERSION
+from monitor.state.layout import ACCOUNT, ADDED_BY_3, FIRST_PACKED, FRESH, HEADER_BYTES, VERSION
 from monitor.state.packing import UNIT, unpack
 
 VERSION_BYTES = SIZE_BYTES = 2
@@ -18,10 +18,16 @@ def _same(record: bytes) -> bytes:
     return record
 
 
-MIGRATIONS: dict[int, Callable[[bytes], bytes]] = {1: _same}
+def _without_alerts(record: bytes) -> bytes:
+    return record[:-_SPARE_OF_2] + bytes(_SPARE_OF_2 + ADDED_BY_3)
+
+
+_SPARE_OF_2 = 3
+
+MIGRATIONS: dict[int, Callable[[bytes], bytes]] = {1: _same, 2: _without_alerts}
 """By version: from a record's bytes (unpacked, without the header) in that version to its bytes in the next. Version 1 is the first.
 
-Version 2 has the records of version 1, and packs them in the changelog.
+Version 2 has the records of version 1, and packs them in the changelog. Version 3 adds what was alerted last, and how busy the days were: nothing, and not at all.
 """
 
 

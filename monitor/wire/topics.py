@@ -59,7 +59,7 @@ class TopicFacts:
 
 
 def plan(settings: Settings, transactions_partitions: int | None = None) -> tuple[TopicPlan, ...]:
-    """The eight topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
+    """The topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
     partitions = transactions_partitions or settings.topic_partitions
     replication = settings.topic_replication
     sideline = {
@@ -76,6 +76,7 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
     return (
         topic("transactions", settings.topic_transactions, partitions, cleanup_policy="delete"),
         topic("alerts", settings.topic_alerts, settings.topic_partitions, cleanup_policy="delete"),
+        topic("withheld", settings.topic_withheld, settings.topic_partitions, cleanup_policy="delete"),
         topic(
             "dlq",
             settings.topic_dlq,

@@ -12,11 +12,12 @@ from random import Random
 from zlib import crc32
 
 from monitor.clock import ManualClock
+from monitor.context import Context
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.effects.block import read_block
 from monitor.effects.message import Message
-from monitor.pipeline import Context, decide_run
+from monitor.pipeline import decide_run
 from monitor.scoring.forest import Forest
 from monitor.settings import Settings, load_settings
 from monitor.simulate.messages import corrupter, transaction_messages

@@ -4,7 +4,6 @@ import io
 import json
 from collections import Counter
 from dataclasses import replace
-from itertools import cycle
 from pathlib import Path
 
 import fastavro
@@ -12,129 +11,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import IsolationForest
 
-from monitor.clock import ManualClock
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
-from monitor.deciding import DecidingContext
 from monitor.effects.alert_ids import alert_id
-from monitor.effects.alerts import alert_schema
-from monitor.effects.audit import genesis_block, position_of, verify_block
+from monitor.effects.audit import position_of, verify_block
 from monitor.effects.block import read_block
 from monitor.effects.changelog import changelog_tail
 from monitor.errors import StateAheadError
 from monitor.features.catalogue import INDEX
-from monitor.pipeline import WARM_UP, decide_run
+from monitor.pipeline import decide_run
 from monitor.risk.book import Book, Entities, Snapshot
 from monitor.risk.figures import FIGURES, FRAUDS_3D, PAYMENTS_3D
 from monitor.rules.rule_file import read_rules
 from monitor.rules.ruleset import Engine
-from monitor.scoring.forest import Forest
-from monitor.scoring.model import Model, Part, feature_set_of, features_of
+from monitor.scoring.model import Part, feature_set_of, features_of
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import scale_of
-from monitor.settings import load_settings
-from monitor.simulate.messages import corrupter, schema_text, transaction_messages
-from monitor.simulate.spec import SimulationSpec
+from monitor.simulate.messages import schema_text
 from monitor.simulate.stream import generate
 from monitor.stages import Stage
 from monitor.state.accounts import Accounts
-from monitor.state.dispositions import Disposition, Lacking
+from monitor.state.dispositions import Disposition, Held, Lacking
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
 from monitor.wire.hashing import hash_bytes
 from monitor.wire.records import Record, Records, Run, Spans
-
-SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
-SPEC_SPAN_MS = SPEC.end_ms - SPEC.start_ms
-PARTITION = 3
-FEATURES = ("amount_z", "count_1h", "pace_ratio")
-
-
-def begin(alerts_from: int = 0):
-    return genesis_block(
-        app_id="fraud-monitor", topic="transactions", topic_id="topic-id", partition=PARTITION, start=0,
-        alerts_from_offset=alerts_from, versions={}, schema_id=1,
-    )[1]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def records():
-    """Transactions in one partition, with fraud, retries, late and corrupt ones among them; offsets are places in the list."""
-    spoil, made = corrupter(SPEC.seed, SPEC.corrupt), []
-    for batch in generate(SPEC):
-        messages = spoil(batch, transaction_messages(batch, 1))
-        made += zip(messages.keys, messages.values, strict=True)
-    return [Record(offset, key, value, timestamp=offset) for offset, (key, value) in enumerate(made)]
-
-
-@pytest.fixture(scope="module")
-def unscored(records):
-    """The context without a model."""
-    deciding = DecidingContext(load_settings(environ={}), ManualClock(SPEC.end_ms))
-    return replace(deciding.for_records(Records.of(records)), model=None)
-
-
-@pytest.fixture(scope="module")
-def context(records, unscored):
-    """With a small forest, fitted to what it will see; about one in thirty alerts."""
-    decided = decide_run(
-        Run("transactions", PARTITION, -1, Records.of(records)), Accounts(), begin(), unscored, SPEC.end_ms
-    )
-    chosen = decided.features[decided.dispositions == Disposition.SCORED][:, [INDEX[name] for name in FEATURES]]
-    fitted = IsolationForest(n_estimators=20, max_samples=64, random_state=1).fit(chosen.astype(np.float32))
-    forest = Forest.from_sklearn(fitted)
-    review, block = np.quantile(forest.score(chosen.astype(np.float32)), [0.97, 0.995])
-    quartiles = np.quantile(chosen, [0.25, 0.75], axis=0)
-    part = Part("forest", forest, FEATURES, quartiles)
-    model = Model("small", (part,), float(review), float(block), feature_set_of("small", FEATURES))
-    return replace(unscored, model=model)
-
-
-class Pass:
-    """Records decided in runs of the given sizes, in turn, and everything the runs left behind."""
-
-    def __init__(self, records, context, sizes, position=None):
-        self.names, self.accounts, self.runs, self.messages = context.names, Accounts(), [], []
-        position, at, turns = position or begin(), 0, cycle(sizes)
-        self.begins = position
-        while at < len(records):
-            chosen = records[at : at + next(turns)]
-            run = Run("transactions", PARTITION, position.last_offset, Records.of(chosen))
-            decided = decide_run(run, self.accounts, position, context, SPEC.end_ms)
-            self.runs.append((run, decided))
-            self.messages += decided.messages
-            position, at = decided.position, at + len(chosen)
-        self.position = position
-
-    def of(self, topic):
-        return [message for message in self.messages if message.topic == topic]
-
-    @property
-    def blocks(self):
-        return [read_block(message.value) for message in self.of(self.names.audit)]
-
-    @property
-    def decisions(self):
-        return np.concatenate([block.decisions for block in self.blocks])
-
-    @property
-    def alerts(self):
-        values = (message.value[HEADER_BYTES:] for message in self.of(self.names.alerts))
-        return [fastavro.schemaless_reader(io.BytesIO(value), alert_schema(), None) for value in values]
-
-    @property
-    def state(self):
-        keys = list(self.accounts)
-        return dict(
-            zip(keys, self.accounts.values(self.accounts.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True)
-        )
-
-
-@pytest.fixture(scope="module")
-def whole(records, context):
-    """Everything in one run."""
-    return Pass(records, context, [len(records)])
+from tests.passes import FEATURES, PARTITION, SPEC, SPEC_SPAN_MS, Pass, begin
 
 
 def test_the_stream_has_something_of_every_kind(whole):
@@ -446,7 +348,7 @@ def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, c
     assert len(hits) > 5
     assert {hit["text"] for _, hit in hits} == {f"94 % at {merchant.decode()}"}
     assert all(alert["event_time"].timestamp() * 1000 >= middle for alert, _ in hits)
-    counts = [decided.ruled.hits.counts[0] for _, decided in made.runs]
+    counts = [decided.settled.ruled.hits.counts[0] for _, decided in made.runs]
     assert sum(count.not_applicable for count in counts) > 5, "before the first snapshot nobody knows"
 
 
@@ -516,7 +418,7 @@ def test_warm_up_withholds_the_alert_and_keeps_the_outcome(records, context, who
         assert decisions[field].tobytes() == free[field].tobytes(), field
     withheld = (free["outcome"] != APPROVE) & (free["offset"] < alerts_from)
     assert withheld.any()
-    assert (decisions["suppression"] == np.where(withheld, WARM_UP, 0)).all()
+    assert (decisions["suppression"] == np.where(withheld, Held.WARM_UP, 0)).all()
     assert sum(block.alerts for block in warm.blocks) == len(late)
     assert warm.state == whole.state
 

@@ -46,6 +46,7 @@ SHARED = {
     "monitor.features.catalogue",
     "monitor.features.readable",
     "monitor.effects.message",
+    "monitor.controls.controls",
 }
 SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts"}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
@@ -80,18 +81,29 @@ LAYERS: dict[str, set[str]] = {
     "monitor.decide": set(),
     "monitor.effects": set(),
     # what joins them, pure
-    "monitor.alerting": {"monitor.decide", "monitor.effects", "monitor.rules", "monitor.scoring"},
-    "monitor.pipeline": STAGES | {"monitor.risk", "monitor.rules", "monitor.alerting"},
-    "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk", "monitor.rules"},
+    "monitor.context": STAGES | {"monitor.risk", "monitor.rules", "monitor.rails.walled"},
+    "monitor.withholding": {"monitor.decide", "monitor.rails.walled", "monitor.rules", "monitor.state"},
+    "monitor.alerting": {
+        "monitor.decide",
+        "monitor.effects",
+        "monitor.rules",
+        "monitor.scoring",
+        "monitor.withholding",
+    },
+    "monitor.effects_of_run": STAGES | {"monitor.rules", "monitor.alerting", "monitor.context", "monitor.withholding"},
+    "monitor.pipeline": STAGES
+    | {"monitor.risk", "monitor.rules", "monitor.context", "monitor.effects_of_run", "monitor.withholding"},
+    "monitor.warm_up": STAGES | {"monitor.context", "monitor.pipeline", "monitor.risk", "monitor.rules"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
     "monitor.cutting": set(),
-    "monitor.sideline": {"monitor.pipeline"},
-    "monitor.candidate": {"monitor.sideline", "monitor.risk", "monitor.rules"} | STAGES,
+    "monitor.sideline": {"monitor.context", "monitor.pipeline"},
+    "monitor.candidate": {"monitor.context", "monitor.sideline", "monitor.risk", "monitor.rules"} | STAGES,
     "monitor.served_vectors": {"monitor.sideline"},
     "monitor.shadow_rules": {"monitor.sideline", "monitor.rules", "monitor.decide"},
     "monitor.partition": {
+        "monitor.context",
         "monitor.sideline",
         "monitor.chunk_queue",
         "monitor.cutting",
@@ -105,7 +117,9 @@ LAYERS: dict[str, set[str]] = {
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.rules", "monitor.scoring"} | SETTINGS,
     "monitor.deciding": {
+        "monitor.alerting",
         "monitor.artifacts",
+        "monitor.context",
         "monitor.candidate",
         "monitor.pipeline",
         "monitor.rules",
@@ -124,12 +138,23 @@ LAYERS: dict[str, set[str]] = {
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.risk": {"monitor.state.key_index"},
+    "monitor.controls": {"monitor.wire"} | SETTINGS,
+    "monitor.rails": {"monitor.decide.policy"},
     "monitor.rules": {"monitor.decide.policy"},
     "monitor.registry": {"monitor.scoring.artifact"},
     "monitor.learn": STAGES
-    | {"monitor.observe.drift", "monitor.risk", "monitor.rules", "monitor.pipeline", "monitor.simulate"}
+    | {
+        "monitor.observe.drift",
+        "monitor.risk",
+        "monitor.rules",
+        "monitor.context",
+        "monitor.pipeline",
+        "monitor.simulate",
+    }
     | SETTINGS,
     "monitor.reconcile": {
+        "monitor.alerting",
+        "monitor.rails.walled",
         "monitor.audit",
         "monitor.pipeline",
         "monitor.risk",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.decide.policy import OUTCOMES
 from monitor.effects.alert_ids import alert_id
-from monitor.effects.alerts import Alerts, Issuer, RuleHit, alert_messages, alert_schema, rfc3339
+from monitor.effects.alerts import Alerts, Issuer, RuleHit, Telling, alert_messages, alert_schema, rfc3339
 from monitor.effects.attributions import attributions
 from monitor.features.catalogue import CATALOGUE
 from monitor.state.dispositions import Lacking
@@ -34,6 +34,7 @@ from monitor.wire.framing import frame
 FEATURES = tuple(CATALOGUE[:3])
 ISSUER = Issuer(
     topic="alerts",
+    withheld_topic="alerts.withheld",
     schema_id=41,
     app_id="app-7",
     detected_at=1_790_000_000_250,
@@ -63,6 +64,10 @@ class Told(NamedTuple):
     rule_hits: tuple[RuleHit, ...] = (RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),)
     numbers: tuple[tuple[float, float, float], ...] = ((3.2, 1.0, 0.5), (7.5, 0.0, 2.25), (1.0, 0.0, -1.0))
     order: tuple[int, ...] = (1, 0, 2)
+    sent: bool = True
+    withheld: int = 0
+    in_burst: bool = False
+    suppressed_by: tuple[str, ...] = ()
 
 
 def columns_of(told):
@@ -110,6 +115,12 @@ def messages_of(told, issuer=ISSUER, features=FEATURES):
         reason_counts=np.array([len(each.reasons) for each in told], np.int64),
         rule_hits=[each.rule_hits for each in told],
         attributions=attributions(features, *np.moveaxis(numbers, 2, 0), order.reshape(len(told), len(features))),
+        telling=Telling(
+            np.array([each.sent for each in told], np.bool_),
+            np.array([each.withheld for each in told], np.int64),
+            np.array([each.in_burst for each in told], np.bool_),
+            [each.suppressed_by for each in told],
+        ),
     )
     return alert_messages(alerts, issuer)
 
@@ -142,6 +153,9 @@ def record_of(told, issuer=ISSUER, features=FEATURES):
         "source_topic": issuer.source_topic,
         "source_partition": issuer.source_partition,
         "source_offset": told.offset,
+        "withheld": told.withheld,
+        "in_burst": told.in_burst,
+        "suppressed_by": list(told.suppressed_by),
     }
 
 
@@ -161,11 +175,13 @@ ANY_ALERT = st.builds(  # what is not named is of its type
     outcome=st.integers(0, len(OUTCOMES) - 1),
     score=st.floats(),
     threshold=st.floats(),
-    degraded=st.integers(0, 3),
+    degraded=st.integers(0, 2 * max(Lacking) - 1),
     reasons=st.lists(st.text(), max_size=4).map(tuple),
     rule_hits=st.lists(st.builds(RuleHit), max_size=2).map(tuple),
     numbers=st.tuples(*[st.tuples(*[st.floats()] * 3)] * len(FEATURES)),
     order=st.permutations(range(len(FEATURES))).map(tuple),
+    withheld=st.integers(0, 2**63 - 1),
+    suppressed_by=st.lists(st.text(), max_size=3).map(tuple),
 )
 ANY_ISSUER = st.builds(
     Issuer,
@@ -201,6 +217,11 @@ def test_outcomes_are_numbered_as_the_schema_has_them():
 def test_an_alert_is_sent_to_its_topic_and_left_to_the_partitioner():
     (message,) = messages_of([Told()])
     assert (message.topic, message.key, message.partition) == ("alerts", b"a-1", None)
+
+
+def test_an_alert_that_is_withheld_goes_to_the_topic_of_those():
+    held, sent = messages_of([Told(sent=False, suppressed_by=("cool-down",)), Told(offset=78)])
+    assert (held.topic, sent.topic) == ("alerts.withheld", "alerts")
 
 
 def test_headers_are_cloudevents_in_binary_mode():

@@ -31,19 +31,19 @@ BYTE = st.integers(0, 255)
 
 
 @given(
-    st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(), BYTE, BYTE, BYTE, st.integers(0, 65535), BYTE)),
-    BYTE,
-    st.integers(-(2**63), 2**63 - 1),
+    st.lists(
+        st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(), BYTE, BYTE, BYTE, st.integers(0, 65535), BYTE, BYTE)
+    )
 )
-def test_decisions_are_composed_as_numpy_would_fill_them(rows, withheld, alerts_from):
-    types = (np.int64, np.float64, np.uint8, np.uint8, np.uint8, np.uint16, np.uint8)
+def test_decisions_are_composed_as_numpy_would_fill_them(rows):
+    types = (np.int64, np.float64, np.uint8, np.uint8, np.uint8, np.uint16, np.uint8, np.uint8)
     columns = [np.array([row[at] for row in rows], dtype) for at, dtype in enumerate(types)]
     expected = np.zeros(len(rows), DECISION)
     for name, column in zip(("offset", "score", "disposition", "outcome", "reason"), columns, strict=False):
         expected[name] = column
     expected["flags"], expected["degraded"] = columns[5] & 0xFF, columns[6]
-    expected["suppression"] = np.where((columns[3] != 0) & (columns[0] < alerts_from), withheld, 0)
-    made = decisions_of(*columns, withheld=withheld, alerts_from_offset=alerts_from)
+    expected["suppression"] = columns[7]
+    made = decisions_of(*columns)
     assert made.tobytes() == expected.tobytes()
 
 

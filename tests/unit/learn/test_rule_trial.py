@@ -44,7 +44,7 @@ def test_the_past_and_the_present_decide_the_same(rules, model, exchange):
     _, live = decided_at_once(records, context, SPEC)
     assert past == live.outcomes.tolist()
     assert np.unique(live.outcomes).size == 3
-    assert (live.ruled.levels > 0).sum() > 50
+    assert (live.settled.ruled.levels > 0).sum() > 50
 
 
 def test_figures_are_those_counted_by_hand(rules, model, exchange):

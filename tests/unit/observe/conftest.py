@@ -25,6 +25,7 @@ def run_figures() -> Callable[..., RunFigures]:
             "event_times_ms": np.full(n, NOW_MS - 30, np.int64),
             "scores": np.full(n, 0.42),
             "alert_outcomes": np.zeros(0, np.uint8),
+            "held": np.zeros(n, np.uint8),
             "record_times_ms": np.full(n, NOW_MS - 20, np.int64),
             "detected_at_ms": NOW_MS,
             "committed_at_ms": NOW_MS + 4,

@@ -19,12 +19,14 @@ from monitor.observe.run_figures import (
     DUPLICATE,
     LATE,
     LATE_NOT_FOLDED,
+    OUTCOMES,
     REJECTED,
     RING_SATURATED,
     RunFigures,
     Stage,
 )
 from monitor.settings import Settings
+from monitor.state.dispositions import Held
 
 NOW_MS = 1_790_000_000_000
 Make = Callable[..., RunFigures]
@@ -66,11 +68,14 @@ def test_replayed_records_count_apart(metrics, registry):
     assert registry.get_sample_value("monitor_transactions_in_total") == 0
 
 
-def test_alerts_count_by_outcome_and_an_approval_is_none(metrics, registry, run_figures: Make):
-    metrics.record_run(run_figures(4, alert_outcomes=np.array([1, 2, 2], np.uint8)))
-    assert registry.get_sample_value("monitor_alerts_total", {"outcome": "review"}) == 1
-    assert registry.get_sample_value("monitor_alerts_total", {"outcome": "block"}) == 2
-    assert registry.get_sample_value("monitor_alerts_total", {"outcome": "approve"}) is None
+def test_alerts_count_by_outcome_and_what_was_withheld_by_what_did_it(metrics, registry, run_figures: Make):
+    held = np.array([Held.SENT, Held.COOLING, Held.COOLING, Held.SUPPRESSED, Held.RAIL, Held.SUMMARY], np.uint8)
+    metrics.record_run(run_figures(6, alert_outcomes=np.array([1, 2, 2, 0], np.uint8), held=held))
+    alerts = {each: registry.get_sample_value("monitor_alerts_total", {"outcome": each}) for each in OUTCOMES}
+    assert alerts == {"approve": 1, "review": 1, "block": 2}
+    by = ("warm_up", "suppression", "rail", "cool_down")
+    withheld = {each: registry.get_sample_value("monitor_alerts_withheld_total", {"by": each}) for each in by}
+    assert withheld == {"warm_up": 0, "suppression": 1, "rail": 1, "cool_down": 2}
 
 
 def test_flags_count_late_conflicting_and_saturated_transactions(metrics, registry, run_figures: Make):
@@ -208,6 +213,7 @@ def test_no_label_names_an_account_a_merchant_or_a_transaction(metrics):
         "feature",
         "watcher",
         "rule",
+        "by",
     }
     info = {"feature_set", "version", "python", "faust_streaming", "confluent_kafka"}
     for definition in metrics.catalogue:

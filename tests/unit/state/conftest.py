@@ -82,6 +82,10 @@ class Past:
     debits: dict[str, Tiled] = field(default_factory=lambda: {w: Tiled(*family) for w, family in FAMILIES.items()})
     credits: Tiled = field(default_factory=lambda: Tiled(*CREDITS))
     surprises: Tiled = field(default_factory=lambda: Tiled(DAY, 14))
+    paces: Tiled = field(default_factory=lambda: Tiled(DAY, 14))
+    before: dict[int, int] = field(
+        default_factory=dict
+    )  # debits in the five minutes before a debit, by its place in `paces`
 
     @property
     def newest(self) -> float:
@@ -169,15 +173,22 @@ class Model:
         flags |= {"FIRST"} if not past.order else set()
         flags |= {"RING_SATURATED"} if features["ring_saturated"] else set()
         if not too_late:
-            for family in families:
-                if family.takes(event.t):
-                    family.events.append(event)
-            if features["amount_z"] > 3.0 and past.surprises.takes(event.t):
-                past.surprises.events.append(event)
-            past.order.append(event)
+            learn(past, event, families, features)
         past.scored.append(event)
         self.watermark = max(self.watermark, event.t)
         return Seen("SCORED", flags, features)
+
+
+def learn(past: Past, event: Event, families: Sequence[Tiled], features: dict[str, float]) -> None:
+    for family in families:
+        if family.takes(event.t):
+            family.events.append(event)
+    if features["amount_z"] > 3.0 and past.surprises.takes(event.t):
+        past.surprises.events.append(event)
+    if not event.credit and past.paces.takes(event.t):
+        past.before[len(past.paces.events)] = int(features["count_5m"])
+        past.paces.events.append(event)
+    past.order.append(event)
 
 
 def describe(past: Past, event: Event, late: bool) -> dict[str, float]:
@@ -219,6 +230,9 @@ def describe(past: Past, event: Event, late: bool) -> dict[str, float]:
     per_day = [sum(e.t // DAY == d for e in past.surprises.events) for d in {e.t // DAY for e in past.surprises.events}]
     assert max(per_day, default=0) <= 255
     row["surprises_14d"] = len(past.surprises.window(t, late))
+    kept = range(max(t // DAY, past.paces.head()) - 13, t // DAY)
+    days = [e.t // DAY for e in past.paces.events]
+    row["busiest_5m"] = max((past.before[i] for i, day in enumerate(days) if day in kept), default=0)
     describe_habits(past, event, late, row)
     return {name: float(value) for name, value in row.items()}
 

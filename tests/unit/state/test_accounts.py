@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import LayoutError
 from monitor.state.accounts import LEAST_GROWTH, LOAD_AT_ONCE, Accounts
-from monitor.state.layout import FRESH, VERSION
+from monitor.state.layout import ADDED_BY_3, FRESH, VERSION
 from monitor.state.migrations import HEADER, records_of
 from monitor.state.packing import UNIT, pack
 from monitor.wire.records import Spans
@@ -30,7 +30,7 @@ def value_of_version_1(last_offset):
     """The same record as a program of layout 1 wrote it."""
     record = FRESH.copy()
     record["last_offset"] = last_offset
-    return b"\1".ljust(8, b"\0") + record.tobytes()
+    return b"\1".ljust(8, b"\0") + record.tobytes()[:-ADDED_BY_3]
 
 
 def contents(accounts):

@@ -425,7 +425,7 @@ def test_every_feature_of_the_catalogue_is_written(event, make_driver):
     rng = np.random.default_rng(3)
     events = [
         event(
-            T0 + i * 30_000 + i // 50 * HOUR,
+            T0 + i * 30_000 + i // 50 * 6 * HOUR,
             int(rng.lognormal(6, 2)),
             i % 9 == 8,
             int(rng.integers(1, 50)) << 50,

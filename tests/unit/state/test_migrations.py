@@ -19,6 +19,9 @@ FROZEN = Path(__file__).parents[2] / "fixtures" / "layout"
 OLDEST = b"\1".ljust(8, b"\0")
 """The header of layout 1, whose records stood as they are behind it."""
 
+FRESH_OF_1 = FRESH.tobytes()[:2152]
+"""A record of layouts 1 and 2: what they lack is zero in an account that is new."""
+
 
 def packed(record, header=HEADER):
     """The value of a record of today's layout (ACCOUNT[1])."""
@@ -27,26 +30,26 @@ def packed(record, header=HEADER):
 
 def test_a_value_is_read_as_the_record_that_was_packed_or_written_as_it_was():
     assert record_bytes(b"a", packed(FRESH)) == FRESH.tobytes()
-    assert record_bytes(b"a", OLDEST + FRESH.tobytes()) == FRESH.tobytes()
+    assert record_bytes(b"a", OLDEST + FRESH_OF_1) == FRESH.tobytes()
 
 
 def test_records_of_several_versions_are_read_in_bulk():
     other = FRESH.copy()
     other["events"] = 9
-    values = [packed(FRESH), OLDEST + other.tobytes(), packed(other)]
+    values = [packed(FRESH), OLDEST + other.tobytes()[:2152], packed(other)]
     assert records_of([b"a", b"b", b"c"], values)["events"].tolist() == [0, 9, 9]
     assert records_of([], []).size == 0
 
 
 def test_the_header_names_version_and_size():
-    assert (VERSION, ACCOUNT.itemsize) == (2, 2152)
-    assert list(HEADER) == [2, 0, 2152 // 8 % 256, 2152 // 8 // 256, 0, 0, 0, 0]
+    assert (VERSION, ACCOUNT.itemsize) == (3, 2184)
+    assert list(HEADER) == [3, 0, 2184 // 8 % 256, 2184 // 8 // 256, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("cut", [1, 8, ACCOUNT.itemsize])
+@pytest.mark.parametrize("cut", [1, 8, 2000])
 def test_a_cut_record_of_layout_1_is_refused_with_both_lengths(cut):
     with pytest.raises(LayoutError, match=rf"'a': {ACCOUNT.itemsize - cut} bytes.*has {ACCOUNT.itemsize}"):
-        record_bytes(b"a", (OLDEST + FRESH.tobytes())[:-cut])
+        record_bytes(b"a", (OLDEST + FRESH_OF_1)[:-cut])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_a_cut_record_of_layout_1_is_refused_with_both_lengths(cut):
     [packed(FRESH)[:-1], packed(FRESH) + b"\0", HEADER, HEADER + FRESH.tobytes(), HEADER + bytes(16) + b"\x80"],
 )
 def test_bytes_that_are_no_packing_are_refused(value):
-    with pytest.raises(LayoutError, match=rf"'a': the {len(value)} bytes are no packed record of layout version 2"):
+    with pytest.raises(LayoutError, match=rf"'a': the {len(value)} bytes are no packed record of layout version 3"):
         record_bytes(b"a", value)
     with pytest.raises(LayoutError, match="'a': the"):
         Accounts().load_many([b"b", b"a"], [packed(FRESH), value])
@@ -110,6 +113,7 @@ def frozen(version):
 def test_records_that_older_layouts_wrote_are_read_for_ever(version):
     """The files never change; a later layout compares the fields it kept."""
     values, wanted = frozen(version)
+    wanted = {key: {name: fields[name] for name in fields if name in ACCOUNT.names} for key, fields in wanted.items()}
     accounts = Accounts()
     accounts.load_many([key.encode() for key in wanted], list(values.values()))
     for key, fields in wanted.items():

@@ -21,6 +21,7 @@ def test_the_plan_has_a_topic_for_each_role_under_its_configured_name():
     assert names == {
         "transactions": "t",
         "alerts": "alerts",
+        "withheld": "alerts.withheld",
         "dlq": "d",
         "audit": "audit",
         "changelog": "app-account-state-changelog",
@@ -38,6 +39,7 @@ def test_audit_and_changelog_follow_the_partitions_that_transactions_really_has(
         "audit": 12,
         "changelog": 12,
         "alerts": 4,
+        "withheld": 4,
         "dlq": 4,
         "labels": 4,
         "shadow": 4,
