@@ -220,9 +220,9 @@ class Installation:
             found[message.partition(), message.key()] = message.value()
         return found
 
-    def reference(self, run_records: int = 1_000) -> "Reference":
-        """The same records decided in this process, in one uninterrupted pass."""
-        return decide_offline(self.settings, self.sent, run_records)
+    def reference(self, run_records: int = 1_000, alerts_from: int = 0) -> "Reference":
+        """The same records decided in this process, in one uninterrupted pass; each partition alerts from the offset `alerts_from` on."""
+        return decide_offline(self.settings, self.sent, run_records, alerts_from)
 
 
 @dataclass
@@ -235,14 +235,16 @@ class Reference:
     scores: dict[tuple[int, int], float]
 
 
-def decide_offline(settings: Settings, sent: dict[int, list[Record]], run_records: int) -> Reference:
+def decide_offline(
+    settings: Settings, sent: dict[int, list[Record]], run_records: int, alerts_from: int = 0
+) -> Reference:
     reference = Reference({}, Counter(), set(), {})
     deciding = DecidingContext(settings, SystemClock())
     for partition, records in sent.items():
         accounts = Accounts()
         _, position = genesis_block(
             app_id=settings.app_id, topic=settings.topic_transactions, topic_id="reference", partition=partition, start=0,
-            alerts_from_offset=0, versions={}, schema_id=1,
+            alerts_from_offset=alerts_from, versions={}, schema_id=1,
         )  # fmt: skip
         for at in range(0, len(records), run_records):
             run = Run(
