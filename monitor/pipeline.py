@@ -11,9 +11,8 @@ A *run* is everything that waits for one partition. `decide_run` takes it from r
     decide   both                  -> outcomes           monitor/decide/policy.py
     effects  all of it             -> messages           monitor/effects/
 
-It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run
-on the same state gives the same bytes. The caller (`monitor/partition.py`) commits the messages in one Kafka
-transaction; if that fails, neither the messages nor the changed records are ever used.
+It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run on the same state gives
+the same bytes. The caller (`monitor/partition.py`) commits the messages in one Kafka transaction; if that fails, neither they nor the changed records are used.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from monitor.guard.dedupe import identity
 from monitor.guard.reasons import Reason
 from monitor.guard.validate import Admission, Limits, admit
 from monitor.money.exchange import ExchangeTable
+from monitor.rails.walled import NONE_WALLED, Walled
 from monitor.risk.book import Book, with_risk
 from monitor.rules.ruled import NO_RULES, Ruled, in_words, ruled
 from monitor.rules.ruleset import Engine
@@ -72,8 +72,8 @@ class Context:
     audit_schema_id: int
     dlq_max_bytes: int
     versions: Mapping[str, str]
-    sweep_at_least: int = SWEEP_AT_LEAST
-    """0: forgotten accounts stay in memory."""
+    sweep_at_least: int = SWEEP_AT_LEAST  # 0: forgotten accounts stay in memory
+    walled: Walled = NONE_WALLED
 
     @property
     def risk_kinds(self) -> tuple[int, ...]:

@@ -20,5 +20,13 @@ class Walled:
             return ""
         return f"{','.join(CHANNELS[each] for each in sorted(self.channels))}={OUTCOMES[self.outcome]}"
 
+    @classmethod
+    def named(cls, name: str) -> "Walled":
+        """Those of `name`. Raises `ValueError` for a channel or an outcome that there is not."""
+        if not name:
+            return NONE_WALLED
+        channels, _, outcome = name.partition("=")
+        return cls(frozenset(CHANNELS.index(each) for each in channels.split(",")), OUTCOMES.index(outcome))
+
 
 NONE_WALLED = Walled()

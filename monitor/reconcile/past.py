@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.errors import ArtifactError, RulesError
+from monitor.rails.walled import Walled
 from monitor.risk.book import Book, Snapshot
 from monitor.risk.snapshots import load_snapshot
 from monitor.rules.ruleset import RuleSet
@@ -19,6 +20,7 @@ class Served(NamedTuple):
     model: Model | None
     rules: RuleSet
     risk: Book
+    walled: Walled
 
 
 class Past:
@@ -35,9 +37,11 @@ class Past:
         """What a block of these versions was scored with; None, and told by `take_missing`, when it cannot be had here any more."""
         try:
             model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
-            return Served(model, self._ruled(versions.get("rules", "")), self._risk(versions))
+            return Served(
+                model, self._ruled(versions.get("rules", "")), self._risk(versions), _walled(versions.get("rails", ""))
+            )
         except (ArtifactError, RulesError) as error:
-            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk"))
+            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk", "rails"))
             self._missing[names] = str(error)
             return None
 
@@ -76,3 +80,12 @@ class Past:
             names = text.split(",") if text else []
             self._book = Book.of(held[name] if name in held else load_snapshot(self._risk_dir, name) for name in names)
         return self._book
+
+
+def _walled(name: str) -> Walled:
+    try:
+        return Walled.named(name)
+    except ValueError as error:
+        raise ArtifactError(
+            f"rails {name!r}: names what this version does not know ({error}); use the one that decided"
+        ) from None

@@ -94,7 +94,7 @@ class Reference:
         context = replace(self._deciding.for_records(records), versions={})
         if served is not None:
             rules = self._deciding.engine_of(served.rules)
-            context = replace(context, model=served.model, rules=rules, risk=served.risk)
+            context = replace(context, model=served.model, rules=rules, risk=served.risk, walled=served.walled)
         run = Run(self._topic, self._audited.partition, self._position.last_offset, records)
         decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
         self._position = decided.position

@@ -47,7 +47,7 @@ SHARED = {
     "monitor.features.readable",
     "monitor.effects.message",
 }
-SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts"}
+SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts", "monitor.settings_rails"}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
 WORKER = {
     f"monitor.{name}"
@@ -59,6 +59,7 @@ WORKER = {
         "candidate",
         "deciding",
         "lookout",
+        "rail_lookout",
         "served_vectors",
         "shadow_rules",
         "sideline",
@@ -81,7 +82,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.effects": set(),
     # what joins them, pure
     "monitor.alerting": {"monitor.decide", "monitor.effects", "monitor.rules", "monitor.scoring"},
-    "monitor.pipeline": STAGES | {"monitor.risk", "monitor.rules", "monitor.alerting"},
+    "monitor.pipeline": STAGES | {"monitor.risk", "monitor.rules", "monitor.rails", "monitor.alerting"},
     "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk", "monitor.rules"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
@@ -100,7 +101,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.wire",
         "monitor.observe",
     }
-    | {"monitor.effects", "monitor.rules", "monitor.state.accounts"},
+    | {"monitor.effects", "monitor.rails", "monitor.rules", "monitor.state.accounts"},
     "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.rules", "monitor.scoring"} | SETTINGS,
@@ -108,6 +109,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.artifacts",
         "monitor.candidate",
         "monitor.pipeline",
+        "monitor.rails",
         "monitor.rules",
         "monitor.served_vectors",
         "monitor.shadow_rules",
@@ -115,11 +117,21 @@ LAYERS: dict[str, set[str]] = {
     | STAGES
     | SETTINGS,
     "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
-    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
+    "monitor.rail_lookout": {
+        "monitor.decide",
+        "monitor.lookout",
+        "monitor.observe",
+        "monitor.partition",
+        "monitor.rails",
+    }
+    | SETTINGS,
+    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe", "monitor.rails"},
     # beside the worker
     "monitor.settings": SETTINGS,
     "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
     "monitor.settings_artifacts": set(),
+    "monitor.settings_rails": set(),
+    "monitor.rails": {"monitor.decide.policy"},
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
@@ -132,6 +144,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.reconcile": {
         "monitor.audit",
         "monitor.pipeline",
+        "monitor.rails",
         "monitor.risk",
         "monitor.rules",
         "monitor.deciding",
