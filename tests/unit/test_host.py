@@ -7,6 +7,7 @@ import pytest
 
 from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.host import Partitions
+from monitor.rails.watch import RailWatch
 from monitor.settings import load_settings
 from monitor.wire.records import Record, Records
 
@@ -50,7 +51,7 @@ def around():
         yield SimpleNamespace(
             takeover=Takeover(let_go), executor=executor, metrics=nothing, health=nothing, let_go=let_go, ended=ended,
             clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0, reach=lambda _: None,
-            max_queue_records=100, max_run_records=100,
+            max_queue_records=100, max_run_records=100, rails=RailWatch(),
         )  # fmt: skip
         if not let_go.done():
             let_go.set_result(None)
