@@ -21,7 +21,7 @@ class RailSettings(BaseModel):
     rail_lag_s: float = Field(
         3600.0,
         ge=1,
-        description="A rail half of whose payments come this long after their event_time is walled off; opens again below half.",
+        description="A rail half of whose payments come this long after their event_time, while another is on time, is walled off; opens again below half.",
     )
     rail_retry_s: float = Field(
         60.0, ge=0, description="How long a walled-off rail must be below half the limits before it opens again."

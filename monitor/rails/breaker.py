@@ -38,8 +38,20 @@ class Standing:
         return self.state in (State.WALLED, State.RECOVERING)
 
 
-def stands_next(before: Standing, seen: Traffic, silence_s: float | None, limits: RailLimits, now_s: float) -> Standing:
-    """The standing at `now_s`, the same object where nothing changed. `silence_s`: since the last record, None for a rail that never flowed."""
+def stands_next(
+    before: Standing,
+    seen: Traffic,
+    silence_s: float | None,
+    limits: RailLimits,
+    now_s: float,
+    others_on_time: bool = True,
+) -> Standing:
+    """The standing at `now_s`, the same object where nothing changed. `silence_s`: since the last record, None for a rail that never flowed.
+
+    `others_on_time`: whether any other rail is. Where none is, history is being sent again or upstream was away as a whole: lag says nothing of one rail then.
+    """
+    if not others_on_time:
+        seen = seen._replace(late=0, half_late=0)
     if before.is_walled:
         return _next_behind_its_wall(before, seen, limits, now_s)
     wrong = misbehaves(seen, limits)

@@ -108,10 +108,14 @@ class RailWatch:
     def judge(self, now_s: float) -> None:
         """Let time pass: bring the standing of each rail, and `walled`, up to date."""
         self._judged_s = now_s
-        for rail, seen in enumerate(self._window.traffic(now_s)):
+        traffic = self._window.traffic(now_s)
+        on_time = {rail for rail, seen in enumerate(traffic) if seen.is_on_time(self.limits.least_records)}
+        for rail, seen in enumerate(traffic):
             self._flowed[rail] |= rail != UNKNOWN and seen.records >= self.limits.least_records
             silence_s = self._silence_s(rail, now_s) if self._flowed[rail] else None
-            self._automatic[rail] = stands_next(self._automatic[rail], seen, silence_s, self.limits, now_s)
+            self._automatic[rail] = stands_next(
+                self._automatic[rail], seen, silence_s, self.limits, now_s, others_on_time=bool(on_time - {rail})
+            )
             self._settle(rail, now_s)
         channels = frozenset(rail for rail in range(UNKNOWN) if self._standings[rail].is_walled)
         if channels != self.walled.channels:

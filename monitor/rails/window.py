@@ -36,6 +36,10 @@ class Traffic(NamedTuple):
         """All of them."""
         return self.admitted + self.rejected
 
+    def is_on_time(self, least_records: int) -> bool:
+        """Whether enough payments are known, and nearly all of them lag by less than half the limit."""
+        return self.timed >= least_records and 10 * self.half_late < self.timed
+
     @property
     def reject_share(self) -> float | None:
         """0 to 1; None without records."""

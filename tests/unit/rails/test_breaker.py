@@ -64,6 +64,11 @@ def test_a_walled_rail_recovers_below_half_of_the_limits(seen, after):
     assert stands_next(WALLED, seen, None, LIMITS, 10.0).state is after
 
 
+def test_lag_says_nothing_of_a_rail_where_no_other_is_on_time():
+    assert stands_next(HEALTHY, late(100, 100, 100), 0.0, LIMITS, 10.0, others_on_time=False) is HEALTHY
+    assert stands_next(HEALTHY, rejecting(50, 100), 0.0, LIMITS, 10.0, others_on_time=False).state is State.WALLED
+
+
 def test_recovering_must_hold_before_a_rail_opens():
     recovering = stands_next(WALLED, rejecting(0, 500), 0.0, LIMITS, 10.0)
     assert recovering.is_walled

@@ -51,6 +51,31 @@ def test_payments_that_are_late_upstream_wall_a_rail_off_and_our_own_lag_does_no
     assert on.report("wallet").seen.lag_s is None
 
 
+def test_history_that_is_sent_again_is_late_on_every_rail_and_walls_none_off(rails):
+    on = rails(lag_s=600)
+    for rail in CHANNELS:
+        on.send(rail, good=200, lag_s=86_400)
+    on.wait(0.2)
+    assert on.watch.walled == NONE_WALLED
+    on.send("card", good=1_790, lag_s=1)
+    on.wait(0.2)
+    assert on.watch.walled == NONE_WALLED, "a tenth of card is late still: it is not on time yet"
+    on.send("card", good=30, lag_s=1)
+    on.wait(0.2)
+    assert on.watch.walled.channels == set(range(len(CHANNELS))) - {CARD}
+
+
+def test_a_rail_that_was_walled_off_for_lag_opens_when_all_are_late(rails):
+    on = rails(lag_s=600, retry_s=10)
+    on.send("card", good=200, lag_s=1)
+    on.send("wallet", good=200, lag_s=700)
+    assert on.state("wallet") == "walled"
+    on.send("card", good=200, lag_s=700)
+    assert on.state("wallet") == "recovering"
+    on.wait(10)
+    assert on.state("wallet") == "healthy"
+
+
 def test_what_cannot_be_decoded_is_of_the_rail_unknown_and_walls_off_no_channel(rails):
     on = rails()
     on.send("card", good=100)
