@@ -35,7 +35,9 @@ PARTITIONS = 4
 WARM_S = 10.0
 """Of the steady load, not counted."""
 
-LIMITS: dict[str, object] = {"rail_window_s": 10, "rail_retry_s": 5}
+WINDOW_S, RETRY_S = 10.0, 5.0
+"""Of the wall, instead of a minute each."""
+
 WALLET = CHANNELS.index("wallet")
 FRAUD_SHARE = 0.2
 """Much of the stream is fraud, or there were too few alerts to speak of quantiles."""
@@ -48,7 +50,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="of each of the three parts (default 30)")
     parser.add_argument("--output", type=Path, default=RESULTS / "rails.json")
     options = parser.parse_args()
-    result = facts() | {name: getattr(options, name) for name in ("rate", "garbage", "seconds")} | LIMITS
+    result = facts() | {name: getattr(options, name) for name in ("rate", "garbage", "seconds")}
+    result |= {"rail_window_s": WINDOW_S, "rail_retry_s": RETRY_S}
     with EmbeddedKafka(heap_mib=1024) as kafka, Installation(kafka.bootstrap, PARTITIONS) as installation:
         result |= measure(installation, options.rate, options.garbage, options.seconds)
     result["load_1min_after"] = round(os.getloadavg()[0], 2)
@@ -60,7 +63,7 @@ def measure(installation: Installation, rate: int, garbage: int, seconds: float)
     """Latencies of the three parts; when the wallet was walled off after the garbage began, and opened after it ended."""
     good = payments(int(rate * (WARM_S + 3 * seconds + 10)), seed=5, spoilt=False)
     bad = payments(int(garbage * seconds), seed=6, spoilt=True)
-    worker = installation.start(**LIMITS)
+    worker = installation.start(rail_window_s=WINDOW_S, rail_retry_s=RETRY_S)
     wait_for(lambda: len(worker.recovered()) == PARTITIONS, "ready")
     file = Path(tempfile.mkdtemp(prefix="monitor-bench-")) / "seen.npz"
     with reading(installation, file):

@@ -15,6 +15,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock, SystemClock
+from monitor.controls.controls import NO_CONTROLS
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
@@ -135,7 +136,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
     keep_looking(app, settings, deciding, around)
-    keep_watching_rails(app, around)
+    keep_watching_rails(app, around, lambda: NO_CONTROLS.rails)
     health.note_started()
     return app
 

@@ -1,6 +1,7 @@
 """Looking after payment rails once a second: time passes for them, and the pages, the metrics and the log tell how each stands."""
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -38,19 +39,19 @@ def rail_limits(settings: Settings) -> RailLimits:
     )
 
 
-def keep_watching_rails(app: faust.App, around: Surroundings) -> None:
-    """The timer; the pages are told once right away, so that every series is there from the start."""
-    tell_rails(around)
+def keep_watching_rails(app: faust.App, around: Surroundings, by_hand: Callable[[], Mapping[str, str]]) -> None:
+    """The timer; the pages are told once right away, so that every series is there from the start. `by_hand`: what people say of rails now."""
+    tell_rails(around, by_hand())
 
     @app.timer(RAILS_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def watch_rails() -> None:
-        tell_rails(around)
+        tell_rails(around, by_hand())
 
 
-def tell_rails(around: Surroundings) -> None:
+def tell_rails(around: Surroundings, by_hand: Mapping[str, str]) -> None:
     """Let time pass for the rails, and tell how each stands; a change is logged once."""
     rails, clock = around.rails, around.clock
-    rails.judge(clock.monotonic_s())
+    rails.judge(clock.monotonic_s(), by_hand)
     for change in rails.take_changes():
         level = logging.WARNING if change.after in _LOUD else logging.INFO
         said = {"rail": change.rail, "state": change.after.value, "before": change.before.value, "why": change.why}

@@ -91,12 +91,6 @@ class RailWatch:
             self.judge(now_s)
         self._streaks.record(run, reasons, any_admitted, now_s)
 
-    def obey(self, by_hand: Mapping[str, str], now_s: float) -> None:
-        """What people say of rails, whole: `walled` or `open` by name; the others are judged by what they do."""
-        if by_hand != self._by_hand:
-            self._by_hand = dict(by_hand)
-            self.judge(now_s)
-
     def rebalanced(self, partitions: Iterable[int]) -> None:
         """These are our partitions now. If they are others, a rail must flow anew before its silence says anything: its accounts may be elsewhere."""
         ours = frozenset(partitions)
@@ -105,9 +99,13 @@ class RailWatch:
             self._flowed = [False] * len(RAILS)
             self._streaks.forget()
 
-    def judge(self, now_s: float) -> None:
-        """Let time pass: bring the standing of each rail, and `walled`, up to date."""
+    def judge(self, now_s: float, by_hand: Mapping[str, str] | None = None) -> None:
+        """Let time pass: bring the standing of each rail, and `walled`, up to date.
+
+        `by_hand`: what people say of rails, whole, `walled` or `open` by name; the others are judged by what they do. None: what was said last.
+        """
         self._judged_s = now_s
+        self._by_hand = self._by_hand if by_hand is None else by_hand
         traffic = self._window.traffic(now_s)
         on_time = {rail for rail, seen in enumerate(traffic) if seen.is_on_time(self.limits.least_records)}
         for rail, seen in enumerate(traffic):

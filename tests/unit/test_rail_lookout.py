@@ -49,7 +49,7 @@ def test_the_limits_are_the_settings_and_their_defaults_agree():
 
 
 def test_every_rail_and_state_has_its_series_from_the_start(around, registry):
-    tell_rails(around)
+    tell_rails(around, {})
     for rail in RAILS:
         assert registry.get_sample_value("monitor_rail_state", {"rail": rail, "state": "healthy"}) == 1
         assert registry.get_sample_value("monitor_rail_state", {"rail": rail, "state": "dark"}) == 0
@@ -64,7 +64,7 @@ def test_a_rail_that_is_walled_off_degrades_the_worker_and_is_logged_once(around
     with caplog.at_level(logging.INFO, "monitor.rail_lookout"):
         for _ in range(3):
             around.clock.advance_ms(1_000)
-            tell_rails(around)
+            tell_rails(around, {})
     ((line,),) = ([each for each in caplog.records if each.message == "rail"],)
     assert (line.levelname, line.rail, line.before, line.state) == ("WARNING", "wallet", "healthy", "walled")
     assert around.health.degraded == {Degraded.RAIL}
@@ -80,9 +80,18 @@ def test_a_rail_that_turns_dark_is_seen_without_any_run_and_degrades_nothing(aro
     on = Rails()
     on.watch, on.now_s = around.rails, around.clock.monotonic_s()
     on.send("card", good=100)
-    tell_rails(around)
+    tell_rails(around, {})
     around.clock.advance_ms(300_000)
-    tell_rails(around)
+    tell_rails(around, {})
     (told,) = around.health.ready()[1]["rails"]
     assert (told["rail"], told["state"], told["silence_s"]) == ("card", "dark", 300.0)
     assert around.health.degraded == frozenset()
+
+
+def test_what_a_person_says_is_obeyed_and_taken_back(around):
+    tell_rails(around, {"card": "walled"})
+    assert around.rails.walled.name == "card=review"
+    (told,) = around.health.ready()[1]["rails"]
+    assert (told["rail"], told["state"], told["by_hand"]) == ("card", "walled", True)
+    tell_rails(around, {})
+    assert around.rails.walled.name == ""

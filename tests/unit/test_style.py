@@ -125,13 +125,17 @@ LAYERS: dict[str, set[str]] = {
         "monitor.rails",
     }
     | SETTINGS,
-    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe", "monitor.rails"},
+    "monitor.app": WORKER
+    | STAGES
+    | SETTINGS
+    | {"monitor.artifacts", "monitor.controls", "monitor.observe", "monitor.rails"},
     # beside the worker
     "monitor.settings": SETTINGS,
     "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
     "monitor.settings_artifacts": set(),
     "monitor.settings_rails": set(),
     "monitor.rails": {"monitor.decide.policy"},
+    "monitor.controls": set(),
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,

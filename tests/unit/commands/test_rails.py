@@ -26,7 +26,7 @@ def url():
     on.now_s = clock.monotonic_s()
     on.send("wallet", good=10, bad=190)
     on.send("card", good=50, lag_s=70)
-    on.watch.obey({"transfer": "open"}, on.now_s)
+    on.watch.judge(on.now_s, {"transfer": "open"})
     health = Health(ManualClock())
     health.note_rails(page(on.watch, on.watch.reports(clock.monotonic_s()), clock))
     server, loop = HttpServer("127.0.0.1:0", CollectorRegistry(), health), asyncio.new_event_loop()

@@ -117,12 +117,12 @@ def test_silence_says_nothing_after_partitions_went_elsewhere_and_the_same_ones_
 def test_a_person_walls_off_and_opens_and_hands_back(rails):
     on = rails()
     on.send("wallet", bad=200)
-    on.watch.obey({"wallet": "open", "card": "walled"}, on.now_s)
+    on.watch.judge(on.now_s, {"wallet": "open", "card": "walled"})
     assert on.watch.walled.channels == {CARD}
     assert (on.state("wallet"), on.state("card")) == ("open", "walled")
     assert on.report("card").by_hand
     assert "by a person" in on.report("card").standing.why
-    on.watch.obey({"wallet": "auto"}, on.now_s)
+    on.watch.judge(on.now_s, {"wallet": "auto"})
     assert on.watch.walled.channels == {WALLET}
     assert not on.report("wallet").by_hand
     assert on.state("card") == "healthy"
@@ -130,10 +130,10 @@ def test_a_person_walls_off_and_opens_and_hands_back(rails):
 
 def test_what_a_person_says_is_told_once_and_dated_when_it_was_heard(rails):
     on = rails()
-    on.watch.obey({"card": "walled"}, on.now_s)
+    on.watch.judge(on.now_s, {"card": "walled"})
     said_s = on.now_s
     on.wait(50)
-    on.watch.obey({"card": "walled"}, on.now_s)
+    on.watch.judge(on.now_s, {"card": "walled"})
     assert on.report("card").standing.since_s == said_s
     assert len(on.watch.take_changes()) == 1
 
