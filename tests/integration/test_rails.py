@@ -49,30 +49,32 @@ def mixed(good, bad):
     return [pair for at, each in enumerate(good) for pair in (each, *bad[10 * at : 10 * at + 10])]
 
 
-def wait_for_wallet(worker, state, wait_until):
-    def told():
-        return [each["state"] for each in worker.lines() if each["message"] == "rail" and each["rail"] == "wallet"]
-
-    wait_until(lambda: told()[-1:] == [state], END_S, worker.tail)
-
-
 def test_a_rail_of_garbage_is_walled_off_and_opened_again_and_the_others_do_not_feel_it(install, wait_until):
-    installation = install(partitions=2, rail_window_s=3, rail_retry_s=1)
+    installation = install(partitions=2, rail_window_s=4, rail_retry_s=1)
     (good, channels), bad = payments(3_000), garbage(10_000)
     worker = installation.start()
     worker.wait_ready()
+    url = worker.url()
+
+    def walled():
+        told = run_here(installation.environment, installation.directory, "rails", "--json", "--url", url)
+        return json.loads(told.stdout)["walled"]
+
     installation.produce(good[:1_000])
     installation.produce(mixed(good[1_000:1_500], bad[:5_000]))
-    wait_for_wallet(worker, "walled", wait_until)
-    told = run_here(installation.environment, installation.directory, "rails", "--json", "--url", worker.url())
-    assert json.loads(told.stdout)["walled"] == "wallet=review"
-    assert worker.metrics()['monitor_degraded{state="rail"}'] == 1
+    wait_until(lambda: walled() == "wallet=review", END_S, worker.tail)
     installation.produce(mixed(good[1_500:2_000], bad[5_000:]))
-    wait_for_wallet(worker, "healthy", wait_until)
-    assert worker.metrics()['monitor_degraded{state="rail"}'] == 0
+    installation.wait_decided()
+    wait_until(lambda: walled() == "", END_S, worker.tail)
+    metrics = worker.metrics()
+    assert metrics['monitor_degraded{state="rail"}'] == 0
+    assert metrics['monitor_rail_records_total{rail="wallet",result="rejected"}'] == len(bad)
     installation.produce(good[2_000:])
     installation.wait_decided()
     assert worker.stop() == 0
+    changes = [(each["rail"], each["state"]) for each in worker.lines() if each["message"] == "rail"]
+    assert {rail for rail, _ in changes} == {"wallet"}
+    assert (changes[0][1], changes[-2][1], changes[-1][1]) == ("walled", "recovering", "healthy")
 
     blocks = [block for block in installation.blocks() if block.records]
     assert {block.versions["rails"] for block in blocks} == {"", "wallet=review"}
