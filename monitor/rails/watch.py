@@ -23,7 +23,6 @@ from monitor.wire.records import Run
 BY_HAND = {"walled": State.WALLED, "open": State.OPEN}
 """What a person may say of a rail."""
 
-
 JUDGE_EVERY_S = 0.1
 """At most so often runs bring the standings up to date: that costs as much as counting thousands of records."""
 

@@ -60,5 +60,5 @@ def test_the_classes_of_lag_are_those_told():
 def test_the_times_told_in_words_are_those_of_the_code():
     assert "a tenth of a second" in PAGE
     assert JUDGE_EVERY_S == 0.1
-    assert "in its first two seconds" in PAGE
+    assert "waits two seconds" in PAGE
     assert STARTING_S == 2.0
