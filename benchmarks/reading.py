@@ -70,7 +70,10 @@ def environment(brokers: str, topics: str, app_id: str) -> dict[str, str]:
         "MONITOR_HTTP_BIND": "127.0.0.1:0",
         "MONITOR_TOPIC_PARTITIONS": str(PARTITIONS),
         "MONITOR_TOPIC_TRANSACTIONS": f"{topics}.transactions",
-        **{f"MONITOR_TOPIC_{kind.upper()}": f"{app_id}.{kind}" for kind in ("alerts", "withheld", "dlq", "audit", "labels")},
+        **{
+            f"MONITOR_TOPIC_{kind.upper()}": f"{app_id}.{kind}"
+            for kind in ("alerts", "withheld", "dlq", "audit", "labels")
+        },
         "MONITOR_ALERT_COOLDOWN_S": "0",  # every alert is sent, as the peers send theirs
     }
 

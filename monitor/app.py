@@ -15,6 +15,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock, SystemClock
+from monitor.controls.controls import NO_CONTROLS
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
@@ -25,6 +26,8 @@ from monitor.observe.http import HttpServer
 from monitor.observe.metrics import Metrics
 from monitor.observe.partition_values import PartitionValues
 from monitor.partition import Surroundings
+from monitor.rail_lookout import keep_watching_rails, rail_limits
+from monitor.rails.watch import RailWatch
 from monitor.served_vectors import ServedVectors
 from monitor.settings import Settings
 from monitor.sideline import Sideline, Watcher
@@ -105,9 +108,10 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
     warm_up(deciding.context)
+    rails = RailWatch(rail_limits(settings))
     around = Surroundings(
         takeover=takeover_of(settings, deciding, clock, reach),
-        context=lambda records: deciding.for_run(records, executor),
+        context=lambda records: deciding.for_run(records, executor, rails.walled),
         executor=executor,
         clock=clock,
         metrics=metrics,
@@ -119,6 +123,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         reach=reach,
         partitions=source.partitions,
         sideline=Sideline(_watchers(settings, deciding), BestEffortWriter(producer_config(settings)), metrics.model),
+        rails=rails,
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(
@@ -131,6 +136,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
     keep_looking(app, settings, deciding, around)
+    keep_watching_rails(app, around, lambda: NO_CONTROLS.rails)
     health.note_started()
     return app
 

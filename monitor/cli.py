@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     "Look at it": (
         Entry("doctor", "doctor", "Is all there that the monitor needs? If not, what to do?"),
         Entry("config", "config", "Settings: show them, check them, or write a file of them."),
+        Entry("rails", "rails", "How each payment rail does, and which are walled off."),
         Entry("topics", "topics", "Topics: make those that are missing, or show how they are."),
         Entry("quarantine", "quarantine", "Take one record out that ends the worker at each start."),
     ),

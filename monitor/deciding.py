@@ -22,6 +22,7 @@ from monitor.effects.names import Names
 from monitor.errors import SchemaError
 from monitor.guard.validate import Limits
 from monitor.money.exchange import load_exchange
+from monitor.rails.walled import NONE_WALLED, Walled
 from monitor.rules.ruleset import Engine, RuleSet
 from monitor.scoring.model import Model
 from monitor.settings import Settings
@@ -138,6 +139,7 @@ class DecidingContext:
             "feature_set": "" if model is None else model.feature_set,
             "risk": held.risk.version,
             "rules": "" if held.rules is None else held.rules.name,
+            "rails": NONE_WALLED.name,
         }
         return MappingProxyType(self._fixed | chosen)
 
@@ -152,12 +154,14 @@ class DecidingContext:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""
         return replace(self.context, readers=self._cache.resolve(_schema_ids(records)))
 
-    async def for_run(self, records: Records, executor: Executor) -> Context:
-        """The same, for an event loop: what must be asked is asked in a thread of `executor`."""
+    async def for_run(self, records: Records, executor: Executor, walled: Walled = NONE_WALLED) -> Context:
+        """The same, for an event loop: what must be asked is asked in a thread of `executor`. `walled`: the rails that are off now."""
         ids = _schema_ids(records)
         if not self._cache.knows(ids):
             await asyncio.get_running_loop().run_in_executor(executor, self._cache.resolve, ids)
-        return replace(self.context, readers=self._cache.readers)
+        context = self.context
+        versions = MappingProxyType({**context.versions, "rails": walled.name}) if walled.channels else context.versions
+        return replace(context, readers=self._cache.readers, walled=walled, versions=versions)
 
 
 def _schema_ids(records: Records) -> set[int]:

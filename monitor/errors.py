@@ -12,6 +12,8 @@
     ├── ArtifactError               66  a model artifact is missing, altered or fails its self-check (EX_NOINPUT)
     ├── RulesError                  65  a rules file is malformed, or a condition in it means nothing
     ├── DatasetError                65  training data is missing a column, or has the wrong type
+    ├── OnlyRejectsError            65  nothing that comes in can be admitted: upstream, a schema or the settings are wrong
+    ├── PageError                   69  no worker answers at its page
     ├── BrokerError                 69  Kafka does not answer, or refuses
     │   └── TopicError              69  a topic is missing, re-created, truncated or has the wrong partitions
     ├── ProtocolError               76  what was read contradicts what was committed: never go on (EX_PROTOCOL)
@@ -81,6 +83,18 @@ class DatasetError(MonitorError):
     """Training data is missing a column, or has the wrong type."""
 
     exit_code = 65
+
+
+class OnlyRejectsError(MonitorError):
+    """Of whatever rail, nothing that comes in can be admitted; the worker leaves before it has carried the topic into the dead letters."""
+
+    exit_code = 65
+
+
+class PageError(MonitorError):
+    """No worker answers at its page, or something else does."""
+
+    exit_code = 69
 
 
 class BrokerError(MonitorError):

@@ -33,6 +33,7 @@ class Partitions:
         """Fence them all at once and find their tails."""
         self._around.metrics.record_rebalance(partitions)
         self._around.health.note_assigned(partitions)
+        self._around.rails.rebalanced(partitions)
         self._generation = generation
         held = {number: Partition(number, self._around) for number in partitions}
         try:

@@ -28,6 +28,7 @@ from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.observe.rule_metrics import RuleFigures
 from monitor.observe.run_figures import RunFigures
+from monitor.rails.watch import RailWatch
 from monitor.rules.ruleset import Hits, RuleSet, State
 from monitor.sideline import Sideline, Watched
 from monitor.stages import Stage, Stopwatch
@@ -64,6 +65,7 @@ class Surroundings:
     partitions: int = 1
     drift: DriftWatch = field(default_factory=DriftWatch)
     sideline: Sideline = field(default_factory=Sideline)
+    rails: RailWatch = field(default_factory=RailWatch)
 
 
 _FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
@@ -239,6 +241,7 @@ class Partition:
         around.reach("run_committed")
         self.position = decided.position
         self._tell(Watched(run, self.position.topic_id, decided, context), watch, now_ms)
+        around.rails.record(run, decided.columns, decided.reasons, around.clock.monotonic_s())
 
     def _tell(self, watched: Watched, watch: Stopwatch, now_ms: int) -> None:
         """A run was committed: the pages hear of it, and who looks on."""

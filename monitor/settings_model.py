@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from monitor.failpoints import parse_failpoints
 from monitor.resources import shipped
 from monitor.settings_artifacts import ArtifactSettings
+from monitor.settings_rails import RailSettings
 from monitor.wire.start import parse_start
 
 TOPICS = tuple(
@@ -22,7 +23,7 @@ UNSAFE_HASH_KEY = "00" * 16
 """The default: anyone can compute the hashes it makes, so it is for trying things out only."""
 
 
-class Settings(ArtifactSettings):
+class Settings(RailSettings, ArtifactSettings):
     """One field a setting; its description is what `monitor config show` and docs/settings.md print."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -60,7 +61,7 @@ class Settings(ArtifactSettings):
     http_bind: str = Field(
         "127.0.0.1:8080",
         pattern=r"^.+:\d{1,5}$",
-        description="Address of /metrics, /live and /ready, HOST:PORT; port 0 picks a free one.",
+        description="Address of /metrics, /live, /ready and /rails, HOST:PORT; port 0 picks a free one.",
     )
     # topics
     topic_transactions: str = Field("transactions", description="Transactions in, Avro, key account_id.")

@@ -17,6 +17,7 @@ from monitor.settings import PREFIX, Settings
 SECTIONS = (
     ("app_id", "Who and where"),
     ("models_dir", "What is served"),
+    ("rail_outcome", "Payment rails"),
     ("topic_transactions", "Topics"),
     ("start", "Start of a new installation"),
     ("max_run_records", "Bounds"),

@@ -33,6 +33,10 @@ class Declaration:
             counter.labels(value)
         return counter
 
+    def counters(self, name: str, meaning: str, *labels: str) -> Counter:
+        """A counter for each combination of the labels' values; who knows those starts them at 0."""
+        return Counter(name, meaning, self._define(name, "counter", meaning, *labels), registry=self._registry)
+
     def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         """A gauge, or one for each value of the labels."""
         return Gauge(name, meaning, self._define(name, "gauge", meaning, *labels), registry=self._registry)

@@ -58,6 +58,7 @@ class Health:
         self._refused: tuple[str, ...] = ()
         self._fatal: str | None = None
         self._degraded: set[Degraded] = set()
+        self._rails: dict[str, Any] = {"rails": []}
 
     def note_started(self) -> None:
         """The worker has been put together and begins; silence counts from here."""
@@ -108,6 +109,15 @@ class Health:
     def note_degraded(self, state: Degraded, on: bool) -> None:
         """The worker goes on without a part of itself, or has it back."""
         (self._degraded.add if on else self._degraded.discard)(state)
+
+    def note_rails(self, rails: dict[str, Any]) -> None:
+        """How each payment rail stands, as /rails answers it: JSON values, with one object a rail in `rails`."""
+        self._rails = rails
+
+    @property
+    def rails(self) -> dict[str, Any]:
+        """What was noted last."""
+        return self._rails
 
     @property
     def degraded(self) -> frozenset[Degraded]:
@@ -165,6 +175,7 @@ class Health:
             "model": self._model,
             "degraded": sorted(self._degraded),
             "refused": list(self._refused),
+            "rails": [each for each in self._rails["rails"] if each["state"] != "healthy"],
         }
 
     def _fatal_problem(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""/metrics, /live and /ready, from the worker's own event loop: a loop that no longer turns does not answer."""
+"""/metrics, /live, /ready and /rails, from the worker's own event loop: a loop that no longer turns does not answer."""
 
 import json
 from html import escape
@@ -17,6 +17,7 @@ _PAGES = {
     "/metrics": "what is counted and measured, for Prometheus",
     "/live": "whether the process makes progress; 503 asks for a restart",
     "/ready": "whether it decides transactions; 503 while it is loading state",
+    "/rails": "how each payment rail does, and which are walled off",
 }
 
 _STOP_S = 1.0
@@ -43,7 +44,7 @@ class HttpServer:
         """Listen. Raises `SettingsError` when the address cannot be had."""
         app = web.Application()
         app.add_routes([web.get("/", self._index), web.get("/metrics", self._metrics)])
-        app.add_routes([web.get("/live", self._live), web.get("/ready", self._ready)])
+        app.add_routes([web.get("/live", self._live), web.get("/ready", self._ready), web.get("/rails", self._rails)])
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S)
         await runner.setup()
         try:
@@ -77,6 +78,9 @@ class HttpServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return _answer(self._health.ready())
+
+    async def _rails(self, _: web.Request) -> web.Response:
+        return _answer((True, self._health.rails))
 
 
 def parse_bind(bind: str) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.model_metrics import ModelMetrics
 from monitor.observe.partition_values import PartitionValues
+from monitor.observe.rail_metrics import RailMetrics
 from monitor.observe.rule_metrics import RuleFigures, RuleMetrics
 from monitor.observe.run_figures import SCORED, RunFigures, count_run
 from monitor.stages import Stage
@@ -174,6 +175,7 @@ class Metrics:
         self._breaker = declare.gauge("monitor_breaker_open", "1 while the breaker of an outside call is open.", "name")
         self.model = ModelMetrics(declare)
         self.rules = RuleMetrics(declare)
+        self.rails = RailMetrics(declare)
         build = declare.info(
             "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )

@@ -22,9 +22,11 @@ class Walled:
 
     @classmethod
     def named(cls, name: str) -> "Walled":
-        """The one of that name. Raises ValueError for a text that `name` never is."""
-        rails, _, outcome = name.partition("=")
-        return cls(frozenset(map(CHANNELS.index, rails.split(","))), OUTCOMES.index(outcome)) if name else NONE_WALLED
+        """Those of `name`. Raises `ValueError` for a channel or an outcome that there is not."""
+        if not name:
+            return NONE_WALLED
+        channels, _, outcome = name.partition("=")
+        return cls(frozenset(CHANNELS.index(each) for each in channels.split(",")), OUTCOMES.index(outcome))
 
 
 NONE_WALLED = Walled()

@@ -40,9 +40,9 @@ class Past:
         try:
             model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
             rules, risk = self._ruled(versions.get("rules", "")), self._risk(versions)
-            return Served(model, rules, risk, Walled.named(versions.get("rails", "")), cooldown_of(versions))
+            return Served(model, rules, risk, _walled(versions.get("rails", "")), cooldown_of(versions))
         except (ArtifactError, RulesError) as error:
-            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk"))
+            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk", "rails"))
             self._missing[names] = str(error)
             return None
 
@@ -81,3 +81,12 @@ class Past:
             names = text.split(",") if text else []
             self._book = Book.of(held[name] if name in held else load_snapshot(self._risk_dir, name) for name in names)
         return self._book
+
+
+def _walled(name: str) -> Walled:
+    try:
+        return Walled.named(name)
+    except ValueError as error:
+        raise ArtifactError(
+            f"rails {name!r}: names what this version does not know ({error}); use the one that decided"
+        ) from None

@@ -28,6 +28,7 @@ def test_every_module_of_the_worker_is_named():
         "settings",
         "settings_model",
         "settings_artifacts",
+        "settings_rails",
         "warm_up",
     }
     modules = {path.stem for path in (ROOT / "monitor").glob("*.py")} - beside

@@ -9,6 +9,7 @@ from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.errors import ExchangeError, SchemaError
 from monitor.guard.reasons import Reason
+from monitor.rails.walled import NONE_WALLED, Walled
 from monitor.resources import shipped
 from monitor.settings import load_settings
 from monitor.wire.decode import Reader
@@ -109,3 +110,13 @@ async def test_in_an_event_loop_it_comes_to_the_same(shipped_deciding):
             context = await shipped_deciding.for_run(run, executor)
             assert isinstance(context.readers[1], Reader)
             assert context.readers[78] == Reason.UNKNOWN_SCHEMA
+
+
+async def test_a_run_is_decided_with_the_rails_that_are_walled_off_then_and_its_block_names_them(shipped_deciding):
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        walled = Walled(frozenset({3}))
+        behind = await shipped_deciding.for_run(Records.of([]), executor, walled)
+        open_ = await shipped_deciding.for_run(Records.of([]), executor)
+    assert behind.walled is walled
+    assert behind.versions == {**shipped_deciding.versions, "rails": "wallet=review"}
+    assert (open_.walled, open_.versions["rails"]) == (NONE_WALLED, "")

@@ -7,8 +7,10 @@ import pytest
 
 from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.host import Partitions
+from monitor.rails.watch import RailWatch
 from monitor.settings import load_settings
 from monitor.wire.records import Record, Records
+from tests.unit.rails.conftest import Rails
 
 
 class Store:
@@ -50,7 +52,7 @@ def around():
         yield SimpleNamespace(
             takeover=Takeover(let_go), executor=executor, metrics=nothing, health=nothing, let_go=let_go, ended=ended,
             clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0, reach=lambda _: None,
-            max_queue_records=100, max_run_records=100,
+            max_queue_records=100, max_run_records=100, rails=RailWatch(),
         )  # fmt: skip
         if not let_go.done():
             let_go.set_result(None)
@@ -114,6 +116,21 @@ async def test_whatever_goes_wrong_in_a_takeover_is_fatal(host, around):
     with pytest.raises(ValueError, match="anything"):
         await host.assigned([3], 1)
     assert [type(error) for error in around.ended] == [ValueError]
+
+
+async def test_after_other_partitions_were_assigned_the_silence_of_a_rail_says_nothing(host, around):
+    on = Rails(silence_s=300)
+    around.rails = on.watch
+    await host.assigned([3, 4], 1)
+    on.send("card", good=100)
+    on.wait(200)
+    await host.assigned([4], 2)
+    on.wait(200)
+    assert on.state("card") == "healthy"
+    on.send("card", good=100)
+    on.wait(1)
+    on.wait(299)
+    assert on.state("card") == "dark"
 
 
 async def test_a_partition_that_does_not_come_back_is_forgotten(host, around, store):

@@ -14,10 +14,13 @@ from monitor.clock import ManualClock
 from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.effects.block import read_block
-from monitor.errors import CommitError, FencedError, GapError
+from monitor.errors import CommitError, FencedError, GapError, OnlyRejectsError
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Partition, Surroundings
+from monitor.rails.limits import RAILS, RailLimits
+from monitor.rails.reject_streak import STARTING_S
+from monitor.rails.watch import RailWatch
 from monitor.settings import load_settings
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
@@ -132,6 +135,7 @@ class Bench:
             metrics=Metrics(self.registry),
             health=Health(clock),
             fatal=self.fatal.append,
+            rails=RailWatch(RailLimits(reject_stop_records=20)),
             **{"max_run_records": 1_000, "max_queue_records": 1_000, **limits},
         )
         self.partition = Partition(NUMBER, self.around)
@@ -543,3 +547,27 @@ async def test_state_is_loaded_again_where_somebody_else_has_committed_since(ben
     assert after.accounts is not on.partition.accounts
     assert on.log.loads == 2
     assert after.next_offset == 10
+
+
+async def test_committed_runs_are_told_to_the_watch_of_the_rails(bench):
+    on = await bench()
+    on.partition.put(on.event(*range(60)))
+    await until(lambda: on.acked == [59])
+    reports = {each.rail: each for each in on.around.rails.reports(on.around.clock.monotonic_s())}
+    assert sum(each.admitted for each in reports.values()) == 60
+    assert len(reports) == len(RAILS)
+    assert all(each.rejected == 0 for each in reports.values())
+
+
+async def test_nothing_but_rejects_ends_the_worker_after_what_it_committed(bench):
+    on = await bench()
+    on.transactions = [replace(each, value=b"no Avro") for each in on.transactions]
+    on.partition.put(on.event(*range(15)))
+    await until(lambda: on.acked == [14])
+    on.around.clock.advance_ms(round(STARTING_S * 1000))
+    on.partition.put(on.event(*range(15, 30)))
+    await until(lambda: on.fatal)
+    assert isinstance(on.fatal[0], OnlyRejectsError)
+    assert "wrong_magic 30" in str(on.fatal[0])
+    assert on.decided == list(range(30))
+    assert on.acked == [14]

@@ -48,7 +48,7 @@ SHARED = {
     "monitor.effects.message",
     "monitor.controls.controls",
 }
-SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts"}
+SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts", "monitor.settings_rails"}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
 WORKER = {
     f"monitor.{name}"
@@ -60,6 +60,7 @@ WORKER = {
         "candidate",
         "deciding",
         "lookout",
+        "rail_lookout",
         "served_vectors",
         "shadow_rules",
         "sideline",
@@ -112,7 +113,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.wire",
         "monitor.observe",
     }
-    | {"monitor.effects", "monitor.rules", "monitor.state.accounts"},
+    | {"monitor.effects", "monitor.rails", "monitor.rules", "monitor.state.accounts"},
     "monitor.quarantine": {"monitor.takeover", "monitor.wire", "monitor.effects"},
     "monitor.host": {"monitor.partition"} | SETTINGS,
     "monitor.artifacts": {"monitor.registry", "monitor.risk", "monitor.rules", "monitor.scoring"} | SETTINGS,
@@ -122,6 +123,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.context",
         "monitor.candidate",
         "monitor.pipeline",
+        "monitor.rails",
         "monitor.rules",
         "monitor.served_vectors",
         "monitor.shadow_rules",
@@ -129,17 +131,29 @@ LAYERS: dict[str, set[str]] = {
     | STAGES
     | SETTINGS,
     "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
-    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
+    "monitor.rail_lookout": {
+        "monitor.decide",
+        "monitor.lookout",
+        "monitor.observe",
+        "monitor.partition",
+        "monitor.rails",
+    }
+    | SETTINGS,
+    "monitor.app": WORKER
+    | STAGES
+    | SETTINGS
+    | {"monitor.artifacts", "monitor.controls", "monitor.observe", "monitor.rails"},
     # beside the worker
     "monitor.settings": SETTINGS,
     "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
     "monitor.settings_artifacts": set(),
+    "monitor.settings_rails": set(),
+    "monitor.rails": {"monitor.decide.policy"},
+    "monitor.controls": set(),
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
     "monitor.risk": {"monitor.state.key_index"},
-    "monitor.controls": {"monitor.wire"} | SETTINGS,
-    "monitor.rails": {"monitor.decide.policy"},
     "monitor.rules": {"monitor.decide.policy"},
     "monitor.registry": {"monitor.scoring.artifact"},
     "monitor.learn": STAGES
@@ -157,6 +171,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.rails.walled",
         "monitor.audit",
         "monitor.pipeline",
+        "monitor.rails",
         "monitor.risk",
         "monitor.rules",
         "monitor.deciding",

@@ -57,6 +57,7 @@ from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
+from monitor.rails.watch import RailWatch
 from monitor.warm_up import warm_up
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from monitor.wire.batches import batches, found
@@ -79,6 +80,7 @@ _, position = genesis_block(
     app_id="a", topic="t", topic_id="i", partition=0, start=0, alerts_from_offset=0, versions={}, schema_id=1
 )
 warm_up(context)
+watch = RailWatch()
 before, accounts, alerts, first = set(compiled()), Accounts(), 0, 0
 fetched = DefaultRecordBatchBuilder(2, 3, 0, -1, -1, -1, 1 << 24)
 for offset, (key, value) in enumerate(sent):
@@ -91,6 +93,7 @@ for turn, size in enumerate((1, 2, 7, 50, 50, 50, 1000, 1000)):
         part = Records.join([part[:20], part[20:]])
     run = Run("t", 0, position.last_offset, part)
     decided = decide_run(run, accounts, position, context, spec.end_ms)
+    watch.record(run, decided.columns, decided.reasons, float(turn))
     position, first, alerts = decided.position, first + size, alerts + len(decided.alert_outcomes)
 assert alerts > 20, alerts
 Accounts().load_many(list(accounts), accounts.values(np.arange(len(accounts))))  # as a takeover does

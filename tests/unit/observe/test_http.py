@@ -85,10 +85,18 @@ async def test_ready_is_503_until_the_assigned_partitions_are_recovered(worker, 
     assert (await client.get("/ready")).status_code == 200
 
 
+async def test_rails_are_answered_as_noted_and_those_that_are_not_healthy_stand_in_ready(worker, client):
+    assert (await client.get("/rails")).json() == {"rails": []}
+    card, wallet = {"rail": "card", "state": "healthy"}, {"rail": "wallet", "state": "walled", "why": "rejects"}
+    worker.health.note_rails({"walled": "wallet=review", "rails": [card, wallet]})
+    assert (await client.get("/rails")).json() == {"walled": "wallet=review", "rails": [card, wallet]}
+    assert (await client.get("/ready")).json()["rails"] == [wallet]
+
+
 async def test_the_index_links_the_other_pages(client):
     answer = await client.get("/")
     assert answer.headers["content-type"].startswith("text/html")
-    for path in ("/metrics", "/live", "/ready"):
+    for path in ("/metrics", "/live", "/ready", "/rails"):
         assert f'href="{path}"' in answer.text
         assert (await client.get(path)).status_code in {200, 503}
 

@@ -214,6 +214,7 @@ def test_no_label_names_an_account_a_merchant_or_a_transaction(metrics):
         "watcher",
         "rule",
         "by",
+        "rail",
     }
     info = {"feature_set", "version", "python", "faust_streaming", "confluent_kafka"}
     for definition in metrics.catalogue:

@@ -124,3 +124,19 @@ def test_another_model_of_the_same_name_is_not_taken_for_it(decided, settings, r
     found, missing = held_against(decided, elsewhere, records)
     assert any("another model of that name" in why for why in missing.values())
     assert found.counts["not_scored_anew"] > 0
+
+
+@pytest.mark.parametrize("name", ["cash=review", "card"])
+def test_rails_of_another_version_are_said_to_be_missing_and_nothing_is_scored_anew(settings, name):
+    past = Past(settings.models_dir, settings.rules_dir, settings.risk_dir)
+    assert past.served({"rails": name}) is None
+    ((_, why),) = past.take_missing().items()
+    assert f"rails {name!r}" in why
+
+
+def test_a_run_is_decided_anew_with_the_rails_that_its_block_names(settings):
+    past = Past(settings.models_dir, settings.rules_dir, settings.risk_dir)
+    served, none = past.served({"rails": "card,wallet=block"}), past.served({})
+    assert served is not None
+    assert none is not None
+    assert (served.walled.name, none.walled.name) == ("card,wallet=block", "")
