@@ -31,7 +31,7 @@ def said(capsys, *arguments):
 
 def test_the_example_is_right_and_all_its_rules_are_tested(capsys):
     code, text = said(capsys, "check", EXAMPLE)
-    assert (code, text) == (0, f"{EXAMPLE}: version starter-1: 5 active, 1 shadow 11 tests, 0 failed")
+    assert (code, text) == (0, f"{EXAMPLE}: version starter-1: 6 active, 1 shadow 15 tests, 0 failed")
 
 
 def test_a_test_that_fails_is_exit_code_1_and_a_malformed_file_its_own(capsys, tmp_path):
@@ -92,7 +92,7 @@ def test_a_file_becomes_a_version_that_is_approved_and_put_in_force(capsys, tmp_
     assert not code
     assert "approved by Ann" in text
     assert load_rules(rules_dir).version == "starter-1"
-    assert "starter-1 in force 6 5 yes 1" in said(capsys, "list")[1]
+    assert "starter-1 in force 7 6 yes 1" in said(capsys, "list")[1]
     assert "fit to be served" in said(capsys, "verify")[1]
 
 
