@@ -27,6 +27,9 @@ SPEC = SimulationSpec(seed=7, transactions=40_000)
 LABEL_DELAY_MS = 3 * DAY_MS
 """Half of the simulator's frauds are found out by then."""
 
+LISTED = 3
+"""Attributions of an example that the page lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -60,3 +63,21 @@ def _snapshots() -> Iterator[Snapshot]:
     first = int(data.event_time.min()) // DAY_MS * DAY_MS
     for midnight in range(first + DAY_MS + LABEL_DELAY_MS, int(data.event_time.max()), DAY_MS):
         yield snapshot(data, str(midnight), midnight, midnight + DAY_MS, LABEL_DELAY_MS)
+
+
+def strangest(examples: list[Example]) -> dict[str, Example]:
+    """Of each scenario the alert with the highest score, the first of equal ones."""
+    first = sorted(examples, key=lambda each: (-each.alert["anomaly_score"], each.alert["source_offset"]))
+    return {name: next(each for each in first if each.scenario == name) for name in NAMES[1:]}
+
+
+def attribution_row(attribution: dict[str, Any]) -> str:
+    """Of the page's table of one alert's attributions."""
+    numbers = f"{attribution['contribution']:.2f} | {attribution['share']:.3f} | {attribution['percentile']:.5f}"
+    return f"| `{attribution['feature']}` | {attribution['value']:.4g} | {attribution['unit']} | {numbers} |"
+
+
+if __name__ == "__main__":
+    chosen = strangest(fraud_alerts())
+    print("\n".join(each.row for each in chosen.values()))
+    print("\n".join(map(attribution_row, chosen["card_testing"].alert["attributions"][:LISTED])))

@@ -157,18 +157,20 @@ def sentence(feature: Feature, value: float, baseline: float | None, percentile:
     said = feature.sentence.format(value=value_text, baseline=usual)
     if value == 1 and feature.unit in _ONE:
         said = said.replace(f"1 {feature.unit}", f"1 {_ONE[feature.unit]}", 1)
-    return f"{said}, {_more_than(percentile)}" if percentile >= MUCH and feature.name in _COMPARED else said
+    return f"{said}, {_MORE_THAN[int(1000 * percentile)]}" if percentile >= MUCH and feature.name in _COMPARED else said
 
 
 def _time(hours: float) -> str:
     return f"{60 * hours:.0f} min" if hours < 2 else f"{readable('h', hours)} h"
 
 
-def _more_than(percentile: float) -> str:
-    """How many payments have less, rounded down: never more than is true."""
-    per_mille = math.floor(1000 * percentile)
+def _more_than(per_mille: int) -> str:
+    """How many payments have less, rounded down to the resolution of percentiles, and never all: no more than is true."""
     share = min(per_mille, 999) / 10 if per_mille >= 990 else per_mille // 10
     return f"more than in {share:g} % of payments"
+
+
+_MORE_THAN = tuple(_more_than(per_mille) for per_mille in range(1001))
 
 
 class _Columns(NamedTuple):
