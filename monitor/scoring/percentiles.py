@@ -42,7 +42,7 @@ class Percentiles:
     def shares(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The share of the training's payments with a smaller value, 0 to 1, of each of `values` float64[m, k]; NaN where either is not known."""
         found = np.empty(values.shape)
-        _shares(values, self.values, self.below, self.through, self.rows, found)
+        _shares(np.ascontiguousarray(values, np.float64), self.values, self.below, self.through, self.rows, found)
         return found
 
     def between(self, place: int, value: float) -> tuple[int, int]:
