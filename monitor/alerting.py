@@ -133,5 +133,7 @@ def _hit(said: Said) -> RuleHit:
 def _attributed(why: Explanations | None, alerts: int) -> Attributions:
     if why is None:
         nothing = np.zeros((alerts, 0))
-        return attributions((), nothing, nothing, nothing, np.zeros((alerts, 0), np.int64))
-    return attributions(why.features, why.values, why.baselines, why.contributions, why.order)
+        return attributions((), nothing, nothing, nothing, nothing, nothing, np.zeros((alerts, 0), np.int64))
+    return attributions(
+        why.features, why.values, why.baselines, why.contributions, why.shares, why.percentiles, why.order
+    )

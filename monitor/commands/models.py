@@ -13,6 +13,7 @@ from monitor.commands.elsewhere import add_mirroring, export_version
 from monitor.commands.promoting import add_promotion, named, tell_standing
 from monitor.errors import ArtifactError
 from monitor.registry.approvals import approvers
+from monitor.registry.thresholds import with_thresholds
 from monitor.scoring.artifact import load_model
 from monitor.settings import load_settings
 from monitor.versions import CANDIDATE, CURRENT, current_version, set_pointer
@@ -73,6 +74,26 @@ def candidate(config: Path | None, version: str) -> None:
     load_model(models_dir, version)
     set_pointer(models_dir, CANDIDATE, version)
     click.echo(f"{version} scores beside {_pointed(models_dir, CURRENT) or 'nothing'}")
+
+
+THRESHOLD = click.FloatRange(0, 1, min_open=True)
+
+
+@models.command()
+@click.argument("version")
+@click.option("--review", type=THRESHOLD, required=True, help="The least score that is reviewed.")
+@click.option("--block", type=THRESHOLD, help="The least score that is blocked; default: the version's own.")
+@click.option("--as", "name", required=True, help="Name of the new version.")
+@click.pass_obj
+def thresholds(config: Path | None, version: str, review: float, block: float | None, name: str) -> None:
+    """The same model with other thresholds, as a new version: to be evaluated, approved and promoted like any other."""
+    models_dir = load_settings(config).models_dir
+    version = current_version(models_dir) if version == CURRENT else version
+    directory = with_thresholds(models_dir, version, review, block, name)
+    made = load_model(models_dir, name)
+    click.echo(
+        f"{directory}: {version}, review from {made.review_threshold:.6f}, block from {made.block_threshold:.6f}"
+    )
 
 
 def versions_of(models_dir: Path) -> list[str]:

@@ -16,6 +16,7 @@ from monitor.commands.learning import Chosen, source_options
 from monitor.commands.progress import watched
 from monitor.commands.promoting import add_promotion
 from monitor.errors import ArtifactError, RulesError
+from monitor.learn.alert_budget import Budget
 from monitor.learn.rule_trial import Trial, trial
 from monitor.money.exchange import load_exchange
 from monitor.registry.approvals import approvers
@@ -77,11 +78,16 @@ def explain(path: Path, rule_ids: tuple[str, ...]) -> None:
 @source_options
 @click.argument("path", type=FILE)
 @click.option("--json", "figures", type=FILE, help="Write all figures, with what held together.")
+@click.option(
+    "--alerts-a-day",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Also tell the review threshold with which the model and these rules together keep to so many.",
+)
 @click.pass_obj
-def test(config: Path | None, /, chosen: Chosen, path: Path, figures: Path | None) -> None:
+def test(config: Path | None, /, chosen: Chosen, path: Path, figures: Path | None, alerts_a_day: float | None) -> None:
     """What the rules would have done with payments of the past, beside the model that is served: hits, precision and recall where labels are, alerts a day."""
     console = Console(highlight=False)
-    (found,) = _tried(config, chosen, [_read(path)], console)
+    (found,) = _tried(config, chosen, [_read(path)], console, alerts_a_day)
     _show_trial(found, console)
     if figures is not None:
         figures.write_text(json.dumps(found.as_json(), indent=1) + "\n", encoding="utf-8")
@@ -148,7 +154,13 @@ def _outcomes(path: Path, found: RuleSet) -> list[Outcome]:
     return run_cases(decoded(read_file(tests), tests), tests, found) if tests.exists() else []
 
 
-def _tried(config: Path | None, chosen: Chosen, found: Sequence[RuleSet], console: Console) -> list[Trial]:
+def _tried(
+    config: Path | None,
+    chosen: Chosen,
+    found: Sequence[RuleSet],
+    console: Console,
+    alerts_a_day: float | None = None,
+) -> list[Trial]:
     """Each set over the same payments, beside the model and the snapshots of risk that are here."""
     settings = load_settings(config)
     try:
@@ -158,7 +170,10 @@ def _tried(config: Path | None, chosen: Chosen, found: Sequence[RuleSet], consol
         model = None
     book, exchange = load_book(settings.risk_dir, latest=ALL_SNAPSHOTS), load_exchange(settings.exchange_rates)
     with chosen.sources(config) as (source, *_), watched(console, [source] * len(found)) as told:
-        return [trial(each, source.slices(), exchange, model, book, partial(told, each.version)) for each in found]
+        return [
+            trial(each, source.slices(), exchange, model, book, partial(told, each.version), alerts_a_day)
+            for each in found
+        ]
 
 
 def _show_trial(found: Trial, console: Console) -> None:
@@ -173,6 +188,23 @@ def _show_trial(found: Trial, console: Console) -> None:
     console.print(f"{found.transactions:,} payments in {found.days:,.1f} days: {done}; without rules: {alone}")
     if found.fraud:
         console.print(f"of {found.fraud:,} frauds {found.fraud_alerted:,} are not approved")
+    if found.budget is not None:
+        console.print("\n".join(budget_lines(found.budget)), soft_wrap=True)
+
+
+def budget_lines(found: Budget) -> Iterator[str]:
+    """What it takes to keep to the alerts a day, what it costs, and how to serve it."""
+    if found.review_threshold is None:
+        yield f"{found.alerts_a_day:g} alerts a day: no threshold keeps it; the rules alone alert {found.rules_a_day:,.1f}"
+        return
+    yield (
+        f"{found.alerts_a_day:g} alerts a day: review from {found.review_threshold:.6f} on (now {found.present_threshold:.6f}); "
+        f"{found.rules_a_day:,.1f} by rules and {found.model_a_day:,.1f} by the model alone (now {found.present_model_a_day:,.1f})"
+    )
+    if found.recall is not None and found.present_recall is not None:
+        yield f"recall {found.recall:.1%} (now {found.present_recall:.1%})"
+    block = f" --block {found.review_threshold!r}" if found.review_threshold > found.block_threshold else ""
+    yield f"to serve it: monitor models thresholds {found.model} --review {found.review_threshold!r}{block} --as NEW_VERSION"
 
 
 def _explained(rule: Rule) -> Iterator[str]:

@@ -80,18 +80,18 @@ def _texts(out, at, source, spans, first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _attributions(out, at, items, spans, numbers, values, order, alert):  # type: ignore[no-untyped-def]
-    """An array of the features' items in the `order` of one alert, with its numbers: `values` uint64[3, m, k]."""
+def _attributions(out, at, items, spans, numbers, values, percentiles, order, alert):  # type: ignore[no-untyped-def]
+    """An array of the features' items in the `order` of one alert, with its numbers."""
     features = order.shape[1]
     if features:
         at = _long(out, at, np.int64(features))
     for rank in range(features):
         place = order[alert, rank]
         end = _span(out, at, items, spans, place)
-        for which in range(3):
+        for which in range(4):
             if numbers[place, which] >= 0:
                 _double(out, at + U64(numbers[place, which]), values[which, alert, place])
-        at = end
+        at = _optional(out, end, percentiles[alert, place], values[4, alert, place])
     out[at] = U8(0)
     return at + U64(1)
 
@@ -99,7 +99,7 @@ def _attributions(out, at, items, spans, numbers, values, order, alert):  # type
 @kernel
 def write_alerts(  # type: ignore[no-untyped-def]
     out, ends, same, same_spans, ids, data, starts, lengths, longs, offsets, detected_at, outcomes, judged, judged_bits,
-    channels, channel_spans, lacking, lacking_spans, degraded, reasons, reason_spans, reason_ends, hits, hit_spans, items, item_spans, numbers, values, order,
+    channels, channel_spans, lacking, lacking_spans, degraded, reasons, reason_spans, reason_ends, hits, hit_spans, items, item_spans, numbers, values, percentiles, order,
     told, in_burst, suppressed_by, suppressed_by_spans,
 ):  # fmt: skip
     """Write `m` alerts into `out` uint8[], one after the other; `ends` int64[m] gets where each ends.
@@ -123,7 +123,7 @@ def write_alerts(  # type: ignore[no-untyped-def]
         at = _texts(out, at, reasons, reason_spans, reason, reason_ends[alert])
         reason = reason_ends[alert]
         at = _span(out, at, hits, hit_spans, alert)
-        at = _attributions(out, at, items, item_spans, numbers, values, order, alert)
+        at = _attributions(out, at, items, item_spans, numbers, values, percentiles, order, alert)
         at = _span(out, at, lacking, lacking_spans, degraded[alert])
         at = _long(out, at, longs[AMOUNT_MINOR, alert])
         at = _text(out, at, data, starts[CURRENCY, alert], lengths[CURRENCY, alert])

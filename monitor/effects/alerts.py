@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.effects.alert_ids import ID_BYTES, alert_ids
-from monitor.effects.alert_kernel import ROOM, VARINT_BYTES, write_alerts
+from monitor.effects.alert_kernel import OPTIONAL_BYTES, ROOM, VARINT_BYTES, write_alerts
 from monitor.effects.attributions import Attributions
 from monitor.effects.avro import array, long, same_text, text
 from monitor.effects.joined import Joined, joined
@@ -148,13 +148,9 @@ def _values(
     judged, telling = np.vstack((alerts.scores, alerts.thresholds)), alerts.telling
     withheld_by = joined([_names(tuple(each)) for each in telling.suppressed_by])
     room = ROOM + same.data.size + _CHANNELS.data.size + _LACKING.data.size + alerts.attributions.items.data.size
-    size = (
-        len(alerts) * room
-        + len(alerts.reasons) * VARINT_BYTES
-        + reasons.data.size
-        + hits.data.size
-        + withheld_by.data.size
-    )
+    room += alerts.attributions.order.shape[1] * OPTIONAL_BYTES
+    size = len(alerts) * room + len(alerts.reasons) * VARINT_BYTES
+    size += reasons.data.size + hits.data.size + withheld_by.data.size
     out, ends = np.empty(size + int(lengths[_WRITTEN, :].sum()), np.uint8), np.empty(len(alerts), np.int64)
     write_alerts(
         out,

@@ -1,7 +1,8 @@
 """What each feature had to do with each score, as the items of an alert's array `attributions`.
 
-An attribution of a feature has the same size and, but for three numbers, the same bytes in every alert. So an item is laid out once a
-feature, numbers left blank; the kernel of alerts copies items, strongest first, and writes the numbers into them.
+An attribution of a feature has, but for its numbers, the same bytes in every alert. So an item is laid out once a feature, numbers left
+blank; the kernel of alerts copies items, strongest first, and writes the numbers into them. The last, the percentile, may be null in one alert
+and known in the next: the kernel writes it behind the item.
 """
 
 from functools import lru_cache
@@ -35,13 +36,15 @@ class Attributed(Protocol):
 
 
 class Attributions(NamedTuple):
-    """Of `m` alerts, over `k` features: `items`, one a feature; `numbers` int64[k, 3], where in an item value, baseline and contribution
-    stand, -1: it has no baseline; `values` uint64[3, m, k], the bits of these; `order` int64[m, at most MOST], features strongest first.
+    """Of `m` alerts, over `k` features: `items`, one a feature; `numbers` int64[k, 4], where in an item value, baseline, contribution and share
+    stand, -1: it has no baseline; `values` uint64[5, m, k], the bits of these and of the percentile; `percentiles` float64[m, k], NaN: null;
+    `order` int64[m, at most MOST], features strongest first.
     """
 
     items: Joined
     numbers: NDArray[np.int64]
     values: NDArray[np.uint64]
+    percentiles: NDArray[np.float64]
     order: NDArray[np.int64]
 
 
@@ -50,12 +53,15 @@ def attributions(
     values: NDArray[np.float64],
     baselines: NDArray[np.float64],
     contributions: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    percentiles: NDArray[np.float64],
     order: NDArray[np.int64],
 ) -> Attributions:
     """Those of `m` alerts, of each the `MOST` strongest; the numbers are float64[m, k], `baselines` only of features that have one."""
     items, numbers = _items(features)
     order = np.ascontiguousarray(order[:, :MOST])
-    return Attributions(items, numbers, np.array((values, baselines, contributions)).view(np.uint64), order)
+    written = np.array((values, baselines, contributions, shares, percentiles))
+    return Attributions(items, numbers, written.view(np.uint64), written[-1], order)
 
 
 @lru_cache(8)
@@ -66,6 +72,8 @@ def _items(features: tuple[Attributed, ...]) -> tuple[Joined, NDArray[np.int64]]
         value = text(feature.name)
         baseline = value + _BLANK + text(feature.unit) + (_NULL if feature.baseline is None else _PRESENT)
         contribution = baseline if feature.baseline is None else baseline + _BLANK
-        items.append(contribution + _BLANK)
-        numbers.append((len(value), _NONE if feature.baseline is None else len(baseline), len(contribution)))
-    return joined(items), np.array(numbers, np.int64).reshape(-1, 3)
+        share = contribution + _BLANK
+        items.append(share + _BLANK)
+        usual = _NONE if feature.baseline is None else len(baseline)
+        numbers.append((len(value), usual, len(contribution), len(share)))
+    return joined(items), np.array(numbers, np.int64).reshape(-1, 4)

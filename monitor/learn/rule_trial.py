@@ -1,14 +1,15 @@
 """What rules would have done with payments of the past: the very rules, model and snapshots of risk that serve, over the very features."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.decide.policy import NEVER, OUTCOMES, combined, outcomes
 from monitor.errors import DatasetError
+from monitor.learn.alert_budget import Budget, Unclaimed
 from monitor.learn.payments import Payments
 from monitor.learn.play import HASH_KEY, Played, play
 from monitor.money.exchange import ExchangeTable
@@ -43,7 +44,7 @@ class RuleFigures:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """`outcomes`: transactions by what is done; `model_alone`: the same without rules; `overlap[i][j]`: transactions for which rules i and j
-    held, in the order of `rules`. `fraud_alerted`: fraud whose outcome is not approve.
+    held, in the order of `rules`. `fraud_alerted`: fraud whose outcome is not approve. `budget`: None where no alerts a day were asked for.
     """
 
     version: str
@@ -55,6 +56,7 @@ class Trial:
     fraud_alerted: int
     rules: tuple[RuleFigures, ...]
     overlap: tuple[tuple[int, ...], ...]
+    budget: Budget | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -68,17 +70,36 @@ def trial(
     model: Model | None,
     book: Book,
     on_progress: Callable[[int], None] = lambda _rows: None,
+    alerts_a_day: float | None = None,
 ) -> Trial:
-    """Over all payments of `slices` that can be scored. Raises `DatasetError` when there are none."""
+    """Over all payments of `slices` that can be scored. Raises `DatasetError` when there are none, or `alerts_a_day` of no model are asked for."""
     judge = Judge(rules, model, book)
-    tally = _Tally(judge.engine)
+    tally, unclaimed = _Tally(judge.engine), Unclaimed()
+    if alerts_a_day is not None and model is None:
+        raise DatasetError(f"alerts a day {alerts_a_day:g}: there is no model whose threshold could keep them")
     for played in play(slices, exchange):
         if played.scored.size:
-            tally.add(played, *judge.decided(played))
+            decided = judge.decided(played)
+            tally.add(played, decided)
+            if alerts_a_day is not None:
+                rows = played.scored
+                unclaimed.add(decided.scores[rows], decided.ruled.levels[rows], played.part.fraud[rows])
         on_progress(len(played.part))
     if not tally.transactions:
         raise DatasetError("transactions: none that can be scored; name other files, or another time")
-    return tally.trial(rules)
+    found = tally.trial(rules)
+    if alerts_a_day is None or model is None:
+        return found
+    return replace(found, budget=unclaimed.budget(alerts_a_day, found.days, model))
+
+
+class Decided(NamedTuple):
+    """Of all `n` payments of a slice: `outcomes` uint8[n], what the model alone asks for (`modelled` uint8[n]), what rules held, `scores` float64[n] (NaN: none)."""
+
+    outcomes: NDArray[np.uint8]
+    modelled: NDArray[np.uint8]
+    ruled: Ruled
+    scores: NDArray[np.float64]
 
 
 class Judge:
@@ -89,8 +110,8 @@ class Judge:
         self._model, self._book = model, book
         self._kinds = tuple(sorted({*self.engine.risk_kinds, *(model.risk_kinds if model else ())}))
 
-    def decided(self, played: Played) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Ruled]:
-        """(outcome, what the model alone asks for, what rules held), of all payments of the slice; those not scored are approved."""
+    def decided(self, played: Played) -> Decided:
+        """Of all payments of the slice; those not scored are approved."""
         n, columns = len(played.part), played.part.columns
         features = with_risk(played.folded.features, columns, self._kinds, self._book)
         scored = np.zeros(n, np.bool_)
@@ -100,7 +121,7 @@ class Judge:
             scores[played.scored] = self._model.score(features[played.scored])
         modelled = outcomes(scores, self._model or NEVER)
         found = ruled(self.engine, columns, features, scores, scored)
-        return combined(modelled, found.levels), modelled, found
+        return Decided(combined(modelled, found.levels), modelled, found, scores)
 
 
 class _Tally:
@@ -116,8 +137,9 @@ class _Tally:
         self._bands = [np.zeros(len(rule.bands), np.int64) for rule in rules]
         self._counts = [Count(0, 0, 0)] * size
 
-    def add(self, played: Played, done: NDArray[np.uint8], modelled: NDArray[np.uint8], found: Ruled) -> None:
+    def add(self, played: Played, decided: Decided) -> None:
         part, scored = played.part, played.scored
+        done, modelled, found, _ = decided
         fraud, times = part.fraud, part.event_time[scored]
         self.transactions += scored.size
         self._fraud += int(fraud[scored].sum())

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -20,6 +20,7 @@ from monitor.money.exchange import ExchangeTable
 from monitor.observe.drift import SCORE, Reference, reference_of
 from monitor.scoring.artifact import save_model
 from monitor.scoring.model import Model
+from monitor.scoring.percentiles import percentiles_of
 from monitor.state import layout
 from monitor.state.layout import DAY_MS
 from monitor.wire.columns import CHANNELS
@@ -76,6 +77,9 @@ def train(
 
     training, later = replayed(source)
     model = fit(training, recipe, version, _split_ms(source) + (recipe.label_delay_ms if recipe.beside else 0))
+    model = replace(
+        model, percentiles=percentiles_of((name, training.matrix((name,))[:, 0]) for name in model.features)
+    )
     on_progress(FITTED, len(training))
     evaluations = {_part(source): evaluate(scores_of(model, later), model, later)}
     for other in others:

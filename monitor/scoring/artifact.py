@@ -27,6 +27,7 @@ from monitor.scoring import boosted, forest
 from monitor.scoring.boosted import Boosted
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Method, Model, Part, feature_set_of, features_of
+from monitor.scoring.percentiles import Percentiles
 from monitor.scoring.risk_rule import RiskRule
 from monitor.scoring.scale import Scale
 from monitor.sealed import Sealed, checked_name, open_sealed, read_json, write_sealed
@@ -68,6 +69,7 @@ def load_model(models_dir: Path, version: str = CURRENT) -> Model:
         feature_set=feature_set_of(manifest["name"], features_of(parts)),
         seal=sealed.seal,
         manifest=manifest,
+        percentiles=_percentiles(path, manifest, parts),
     )
     digest = feature_set_digest(model.features)
     if digest != manifest["feature_set_digest"]:
@@ -102,6 +104,7 @@ def save_model(
         "parts": [_entry(part) for part in model.parts],
         "thresholds": {"review": model.review_threshold, "block": model.block_threshold},
         **about,
+        **({} if model.percentiles is None else {"percentiles": model.percentiles.entry()}),
         "golden": _golden(model, golden),
     }
     texts = {MANIFEST: json.dumps(manifest, indent=1) + "\n", CARD: card}
@@ -208,6 +211,24 @@ def _quartiles(path: Path, entry: Any, features: int) -> NDArray[np.float64]:
     if quartiles.shape != (2, features) or not np.isfinite(quartiles).all():
         raise ArtifactError(f"{path}: quartiles: expected two finite numbers a feature; restore the file")
     return quartiles
+
+
+def _percentiles(path: Path, manifest: Mapping[str, Any], parts: tuple[Part, ...]) -> Percentiles | None:
+    """None for a manifest of before they were kept. Refused where they contradict the quartiles, which are of the same rows."""
+    if "percentiles" not in manifest:
+        return None
+    found = Percentiles.from_entry(manifest["percentiles"], features_of(parts), str(path))
+    for part in parts:
+        for name, quartiles in zip(part.features, part.quartiles.T.tolist(), strict=True):
+            place = found.names.index(name)
+            for share, quartile in zip((0.25, 0.75), quartiles, strict=True):
+                below, through = found.between(place, quartile)
+                if below > share * found.rows[place] + 1 or through < share * found.rows[place] - 1:
+                    raise ArtifactError(
+                        f"{path}: percentiles: {name}: {below} to {through} of {found.rows[place]} rows are below {quartile:g}, "
+                        f"which is the {share:.0%} quartile; restore the file"
+                    )
+    return found
 
 
 def _golden(model: Model, rows: NDArray[np.float32]) -> dict[str, Any]:

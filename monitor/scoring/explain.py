@@ -4,6 +4,7 @@ The part of the model whose score it is says what its features did (`Method.cont
 (`monitor/scoring/complete.py`), the risk rule by its shares. Features that this part does not look at did nothing.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,22 +23,42 @@ STRANGE_WHEN_LOW = frozenset({"time_since_last", "mean_gap", "account_age", "eve
 }
 """Features whose small values are the suspicious ones."""
 
+MUCH = 0.95
+"""Percentile from which on a sentence tells it."""
+
+PER_HOUR = "1/h"
+"""The unit of what a sentence tells as a time."""
+
+_ONE = {"debits": "debit", "credits": "credit", "events": "event"}
+
+_COMPARED = frozenset(
+    feature.name
+    for feature in CATALOGUE
+    if feature.baseline is None and feature.unit not in ("0 or 1", PER_HOUR) and feature.name not in STRANGE_WHEN_LOW
+)
+"""Features whose sentences tell how many payments have less; of truths, and of times, "more than" would be no sense."""
+
 COMBINATION = "an unusual combination of values that are not unusual one by one"
 
 
 class Attribution(NamedTuple):
-    """One feature's part in a score: `value` in the catalogue's `unit`, `baseline` in its own feature's, `contribution` in splits (forest), log-odds (challenger) or shares (risk)."""
+    """One feature's part in a score: `value` in the catalogue's `unit`, `baseline` in its own feature's, `contribution` in splits (forest), log-odds (challenger) or shares (risk).
+
+    `share`: its part of all contributions above 0; `percentile`: the share of the training's payments with a smaller value.
+    """
 
     feature: str
     value: float
     unit: str
     baseline: float | None
     contribution: float
+    share: float
+    percentile: float | None
 
 
 class Explanations(NamedTuple):
     """Of `m` rows, over the model's `k` features: `contributions`, `values` and `baselines` float64[m, k] (a value's own where there is
-    no baseline), `order` int64[m, k]: places in `features`, strongest first.
+    no baseline), `shares` and `percentiles` float64[m, k] (0 to 1; NaN: not known), `order` int64[m, k]: places in `features`, strongest first.
 
     `sentences`: of each row one to three, as `said` int64[m] says, one row after the other, strongest first, of features that made the row
     stranger and whose value is beyond the quartile of the training's: true when read alone.
@@ -47,6 +68,8 @@ class Explanations(NamedTuple):
     contributions: NDArray[np.float64]
     values: NDArray[np.float64]
     baselines: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    percentiles: NDArray[np.float64]
     order: NDArray[np.int64]
     sentences: list[str]
     said: NDArray[np.int64]
@@ -65,6 +88,8 @@ class Explanations(NamedTuple):
                 feature.unit,
                 None if feature.baseline is None else float(self.baselines[row, place]),
                 float(self.contributions[row, place]),
+                float(self.shares[row, place]),
+                None if np.isnan(self.percentiles[row, place]) else float(self.percentiles[row, place]),
             )
             for place, feature in ((place, self.features[place]) for place in self.order[row].tolist())
         )
@@ -82,40 +107,70 @@ def explain(model: Model, features: NDArray[np.float64], by: NDArray[np.uint8]) 
             usual[:, rows[:, None], places] = part.quartiles[:, None, :]
     values, baselines = features[:, columns.values], features[:, columns.baselines]
     unusual = np.where(columns.low, values < usual[0], values > usual[1]) & (taken > 0)
+    shares, percentiles = _shares(taken), _percentiles(model, values)
     order = np.argsort(-taken, axis=1, kind="stable")
-    sentences, said = _sentences(columns.features, values, baselines, np.take_along_axis(unusual, order, 1), order)
-    return Explanations(columns.features, taken, values, baselines, order, sentences, said)
+    numbers = (values, baselines, percentiles)
+    sentences, said = _sentences(columns.features, numbers, np.take_along_axis(unusual, order, 1), order)
+    return Explanations(columns.features, taken, values, baselines, shares, percentiles, order, sentences, said)
+
+
+def _shares(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row's contributions above 0, what part each is; 0 for the others."""
+    stranger = np.where(contributions > 0, contributions, 0.0)
+    whole = stranger.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = np.divide(stranger, whole, out=np.zeros_like(stranger), where=whole > 0)
+    return shares
+
+
+def _percentiles(model: Model, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(values.shape, np.nan) if model.percentiles is None else model.percentiles.shares(values)
 
 
 def _sentences(
     features: tuple[Feature, ...],
-    values: NDArray[np.float64],
-    baselines: NDArray[np.float64],
+    numbers: tuple[NDArray[np.float64], ...],
     unusual: NDArray[np.bool_],
     order: NDArray[np.int64],
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """Of all rows, one after the other, and how many of each; `unusual` goes with `order`, the others with `features`."""
+    """Of all rows, one after the other, and how many of each; `unusual` goes with `order`, the `numbers` (values, baselines, percentiles) with `features`."""
     chosen = unusual & (unusual.cumsum(axis=1) <= MOST_REASONS)
     combined = np.logical_not(chosen.any(axis=1))
     chosen[:, 0] |= combined
     rows, ranks = np.nonzero(chosen)
     places = order[rows, ranks]
-    known = (np.take(combined, rows), places, values[rows, places], baselines[rows, places])
+    known = (np.take(combined, rows), places, *(each[rows, places] for each in numbers))
     sentences = [
-        COMBINATION if together else sentence(features[place], value, baseline)
-        for together, place, value, baseline in zip(*(each.tolist() for each in known), strict=True)
+        COMBINATION if together else sentence(features[place], value, baseline, percentile)
+        for together, place, value, baseline, percentile in zip(*(each.tolist() for each in known), strict=True)
     ]
     return sentences, chosen.sum(axis=1)
 
 
-def sentence(feature: Feature, value: float, baseline: float | None) -> str:
-    """The catalogue's sentence, with its numbers as people write them."""
+def sentence(feature: Feature, value: float, baseline: float | None, percentile: float = math.nan) -> str:
+    """The catalogue's sentence, with its numbers as people write them; where the account has no usual value, also how seldom so much is, if it is."""
     if feature.name == "time_since_last" and value < 0:
         return "this account's first event"
     usual = ""
     if baseline is not None and feature.baseline is not None:
         usual = readable(CATALOGUE[INDEX[feature.baseline]].unit, baseline)
-    return feature.sentence.format(value=readable(feature.unit, value), baseline=usual)
+    value_text = _time(1 / value) if feature.unit == PER_HOUR and value > 0 else readable(feature.unit, value)
+    said = feature.sentence.format(value=value_text, baseline=usual)
+    if value == 1 and feature.unit in _ONE:
+        said = said.replace(f"1 {feature.unit}", f"1 {_ONE[feature.unit]}", 1)
+    return f"{said}, {_MORE_THAN[int(1000 * percentile)]}" if percentile >= MUCH and feature.name in _COMPARED else said
+
+
+def _time(hours: float) -> str:
+    return f"{60 * hours:.0f} min" if hours < 2 else f"{readable('h', hours)} h"
+
+
+def _more_than(per_mille: int) -> str:
+    """How many payments have less, rounded down to the resolution of percentiles, and never all: no more than is true."""
+    share = min(per_mille, 999) / 10 if per_mille >= 990 else per_mille // 10
+    return f"more than in {share:g} % of payments"
+
+
+_MORE_THAN = tuple(_more_than(per_mille) for per_mille in range(1001))
 
 
 class _Columns(NamedTuple):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.features.catalogue import ACCOUNT_FEATURES, CATALOGUE, INDEX, RISK_NAMES, feature_set_digest
 from monitor.scoring.forest import Forest
+from monitor.scoring.percentiles import Percentiles
 from monitor.scoring.scale import Scale
 
 
@@ -70,7 +71,7 @@ class Model:
     """`parts`: the forest, which is always there, then what stands beside it. `review_threshold <= block_threshold`, both in 0..1.
 
     `feature_set` is `name@digest`, as alerts carry it; `seal` stands for every byte of the artifact it was loaded from, empty for none; `manifest`
-    is what that says about itself.
+    is what that says about itself. `percentiles`: of all its features in training; None: nobody kept them.
     """
 
     version: str
@@ -80,6 +81,7 @@ class Model:
     feature_set: str
     seal: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    percentiles: Percentiles | None = field(default=None, repr=False)
     features: tuple[str, ...] = field(init=False)
     """All that some part looks at, the forest's first."""
     places: tuple[NDArray[np.int64], ...] = field(init=False, repr=False)
@@ -91,6 +93,8 @@ class Model:
         if not self.parts or self.parts[0].scale is not None or not isinstance(self.parts[0].method, Forest):
             raise ValueError("parts: the first must be a forest, whose scores are the scale")
         features = features_of(self.parts)
+        if self.percentiles is not None and self.percentiles.names != features:
+            raise ValueError(f"percentiles: of {self.percentiles.names}, the model's features are {features}")
         places = tuple(np.array([features.index(name) for name in part.features], np.int64) for part in self.parts)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "places", places)

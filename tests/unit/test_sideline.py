@@ -82,7 +82,7 @@ def test_a_block_says_what_both_thought_of_each_scored_record(watched, candidate
 
 def test_a_candidate_that_looks_at_risk_finds_it_though_the_champion_does_not(watched, candidate):
     beside = Part("risk", RiskRule(1), ("place_risk_3d",), np.zeros((2, 1)), scale_of({0.0: 0.0, 1.0: 1.0}))
-    risky = replace(candidate, parts=(*candidate.parts, beside))
+    risky = replace(candidate, parts=(*candidate.parts, beside), percentiles=None)
     without = judged(risky, watched)
     assert without.candidate_scores.tobytes() == judged(candidate, watched).candidate_scores.tobytes()
     nobody = Entities.of(Spans.of([]), np.zeros((0, len(FIGURES)), np.int64))

@@ -1,6 +1,8 @@
 """`monitor rules`, as people type it."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from monitor.cli import _exit_code
 from monitor.commands.rules_schema import schema
 from monitor.errors import ArtifactError, RulesError
 from monitor.keys import make_key
+from monitor.resources import shipped
 from monitor.rules.stored import load_rules
+from monitor.scoring.artifact import load_model
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "rules.toml"
@@ -31,7 +35,7 @@ def said(capsys, *arguments):
 
 def test_the_example_is_right_and_all_its_rules_are_tested(capsys):
     code, text = said(capsys, "check", EXAMPLE)
-    assert (code, text) == (0, f"{EXAMPLE}: version starter-1: 5 active, 1 shadow 11 tests, 0 failed")
+    assert (code, text) == (0, f"{EXAMPLE}: version starter-1: 6 active, 1 shadow 15 tests, 0 failed")
 
 
 def test_a_test_that_fails_is_exit_code_1_and_a_malformed_file_its_own(capsys, tmp_path):
@@ -79,6 +83,24 @@ def test_rules_are_tried_on_the_past_and_two_are_compared(capsys, tmp_path, rule
     assert int(after_hits.replace(",", "")) > int(before_hits.replace(",", "")) == burst["hits"]
 
 
+def test_an_alert_budget_gives_a_threshold_and_the_command_that_serves_it(capsys, tmp_path, rules_dir, monkeypatch):
+    monkeypatch.setenv("MONITOR_MODELS_DIR", str(tmp_path / "models"))
+    shutil.copytree(shipped("models"), tmp_path / "models")
+    code, text = said(capsys, "test", EXAMPLE, "-n", "20000", "--alerts-a-day", "3")
+    assert not code
+    assert re.search(r"3 alerts a day: review from 0\.\d{6} on \(now 0\.635894\); [\d.]+ by rules and", text)
+    assert re.search(r"recall [\d.]+% \(now [\d.]+%\)", text)
+    command = re.search(
+        r"to serve it: monitor (models thresholds lean-1 --review (\S+)(?: --block \S+)? --as NEW)_VERSION", text
+    )
+    assert _exit_code(command[1].split()) == 0
+    assert "NEW: lean-1, review from" in capsys.readouterr().out
+    assert load_model(tmp_path / "models", "NEW").review_threshold == float(command[2])
+    code, text = said(capsys, "test", EXAMPLE, "-n", "20000", "--alerts-a-day", "0.001")
+    assert not code
+    assert "0.001 alerts a day: no threshold keeps it; the rules alone alert" in text
+
+
 def test_a_file_becomes_a_version_that_is_approved_and_put_in_force(capsys, tmp_path, rules_dir, monkeypatch):
     key = tmp_path / "ann.key"
     public, _ = make_key(key, None)
@@ -92,7 +114,7 @@ def test_a_file_becomes_a_version_that_is_approved_and_put_in_force(capsys, tmp_
     assert not code
     assert "approved by Ann" in text
     assert load_rules(rules_dir).version == "starter-1"
-    assert "starter-1 in force 6 5 yes 1" in said(capsys, "list")[1]
+    assert "starter-1 in force 7 6 yes 1" in said(capsys, "list")[1]
     assert "fit to be served" in said(capsys, "verify")[1]
 
 

@@ -47,7 +47,7 @@ ISSUER = Issuer(
 
 
 class Told(NamedTuple):
-    """One alert, as a test says it; `numbers` of each of FEATURES value, baseline and contribution."""
+    """One alert, as a test says it; `numbers` of each of FEATURES value, baseline, contribution, share and percentile."""
 
     transaction_id: str = "t-€"
     account_id: str = "a-1"
@@ -62,7 +62,11 @@ class Told(NamedTuple):
     degraded: int = 2
     reasons: tuple[str, ...] = ("amount 3,200.00 is far above",)
     rule_hits: tuple[RuleHit, ...] = (RuleHit("r-1", "2", "velocity", "review", "9 debits in 5 min"),)
-    numbers: tuple[tuple[float, float, float], ...] = ((3.2, 1.0, 0.5), (7.5, 0.0, 2.25), (1.0, 0.0, -1.0))
+    numbers: tuple[tuple[float, ...], ...] = (
+        (3.2, 1.0, 0.5, 0.2, 0.9),
+        (7.5, 0.0, 2.25, 0.8, float("nan")),
+        (1.0, 0.0, -1.0, 0.0, 0.5),
+    )
     order: tuple[int, ...] = (1, 0, 2)
     sent: bool = True
     withheld: int = 0
@@ -100,7 +104,7 @@ def columns_of(told):
 
 def messages_of(told, issuer=ISSUER, features=FEATURES):
     numbers = np.array([each.numbers[: len(features)] for each in told], np.float64).reshape(
-        len(told), len(features), 3
+        len(told), len(features), 5
     )
     order = np.array([[place for place in each.order if place < len(features)] for each in told], np.int64)
     alerts = Alerts(
@@ -143,8 +147,16 @@ def record_of(told, issuer=ISSUER, features=FEATURES):
         "reasons": list(told.reasons),
         "rule_hits": [dataclasses.asdict(hit) for hit in told.rule_hits],
         "attributions": [
-            {"feature": f.name, "value": v, "unit": f.unit, "baseline": b if f.baseline else None, "contribution": c}
-            for f, (v, b, c) in items
+            {
+                "feature": f.name,
+                "value": value,
+                "unit": f.unit,
+                "baseline": baseline if f.baseline else None,
+                "contribution": contribution,
+                "share": share,
+                "percentile": None if np.isnan(percentile) else percentile,
+            }
+            for f, (value, baseline, contribution, share, percentile) in items
         ],
         "degraded": [bit.name.lower() for bit in Lacking if told.degraded & bit],
         "amount_minor": told.amount_minor,
@@ -178,7 +190,7 @@ ANY_ALERT = st.builds(  # what is not named is of its type
     degraded=st.integers(0, 2 * max(Lacking) - 1),
     reasons=st.lists(st.text(), max_size=4).map(tuple),
     rule_hits=st.lists(st.builds(RuleHit), max_size=2).map(tuple),
-    numbers=st.tuples(*[st.tuples(*[st.floats()] * 3)] * len(FEATURES)),
+    numbers=st.tuples(*[st.tuples(*[st.floats()] * 5)] * len(FEATURES)),
     order=st.permutations(range(len(FEATURES))).map(tuple),
     withheld=st.integers(0, 2**63 - 1),
     suppressed_by=st.lists(st.text(), max_size=3).map(tuple),

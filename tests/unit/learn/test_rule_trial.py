@@ -21,6 +21,7 @@ from tests.one_run import decided_at_once, deciding_at, records_of
 
 ROOT = Path(__file__).parents[3]
 SPEC = SimulationSpec(seed=8, transactions=6_000, accounts=60, duplicates=0.02, fraud_share=0.03)
+A_DAY = 40
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def model():
 def test_the_past_and_the_present_decide_the_same(rules, model, exchange):
     judge, past = Judge(rules, model, Book()), []
     for played in play(simulated(generate(SPEC)), exchange):
-        past += judge.decided(played)[0].tolist()
+        past += judge.decided(played).outcomes.tolist()
     deciding, records = deciding_at(SPEC), records_of(SPEC)
     context = replace(deciding.for_records(records), rules=deciding.engine_of(rules))
     _, live = decided_at_once(records, context, SPEC)
@@ -51,7 +52,7 @@ def test_figures_are_those_counted_by_hand(rules, model, exchange):
     found = trial(rules, simulated(generate(SPEC)), exchange, model, Book())
     judge, held, fraud, asked = Judge(rules, model, Book()), [], [], []
     for played in play(simulated(generate(SPEC)), exchange):
-        _, modelled, each = judge.decided(played)
+        _, modelled, each, _ = judge.decided(played)
         rows = np.zeros((len(played.part), len(rules.rules)), bool)
         rows[each.hits.rows, each.hits.rules] = True
         held += rows[played.scored].tolist()
@@ -80,3 +81,21 @@ def test_a_past_without_payments_is_an_error(exchange):
 def test_no_rules_change_nothing(model, exchange):
     found = trial(RuleSet("0"), simulated(generate(SPEC)), exchange, model, Book())
     assert (found.outcomes, found.rules, found.overlap) == (found.model_alone, (), ())
+
+
+def test_with_the_threshold_of_an_alert_budget_model_and_rules_keep_it_together(rules, model, exchange):
+    first = trial(rules, simulated(generate(SPEC)), exchange, model, Book(), alerts_a_day=A_DAY)
+    found = first.budget
+    assert replace(first, budget=None) == trial(rules, simulated(generate(SPEC)), exchange, model, Book())
+    assert first.fraud_alerted == round(found.present_recall * first.fraud)
+    other = replace(model, review_threshold=found.review_threshold, block_threshold=1.0)
+    after = trial(rules, simulated(generate(SPEC)), exchange, other, Book())
+    alerts = after.outcomes["review"] + after.outcomes["block"]
+    assert alerts == round((found.rules_a_day + found.model_a_day) * first.days)
+    assert A_DAY * first.days - 1 < alerts <= A_DAY * first.days
+    assert after.fraud_alerted == round(found.recall * first.fraud)
+
+
+def test_alerts_a_day_of_no_model_are_an_error(rules, exchange):
+    with pytest.raises(DatasetError, match="alerts a day 5: there is no model"):
+        trial(rules, simulated(generate(SPEC)), exchange, None, Book(), alerts_a_day=5)

@@ -39,6 +39,8 @@ def test_a_trained_model_is_on_disk_and_says_where_it_comes_from(tmp_path, excha
     assert manifest["layout_version"] == layout.VERSION
     assert set(manifest["libraries"]) == {"python", "numpy", "scikit-learn", "numba"}
     assert len(manifest["metrics"]) == len(trained.evaluations) == 2
+    assert loaded.percentiles.names == loaded.features
+    assert (loaded.percentiles.rows == manifest["training"]["rows"]).all()
     card = (trained.directory / "card.md").read_text()
     assert "monitor train ..." in card
     assert all(name in card for name in loaded.features)

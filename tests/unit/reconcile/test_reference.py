@@ -41,7 +41,7 @@ def settings(tmp_path):
     models, risk = tmp_path / "models", tmp_path / "risk"
     shipped = load_model(load_settings(environ={}).models_dir)
     beside = Part("risk", RiskRule(1), ("place_risk_3d",), np.zeros((2, 1)), scale_of({0.0: 0.0, 1.0: 1.0}))
-    second = replace(shipped, version="two", parts=(*shipped.parts, beside), review_threshold=0.5)
+    second = replace(shipped, version="two", parts=(*shipped.parts, beside), review_threshold=0.5, percentiles=None)
     for model in (replace(shipped, version="one"), second):
         save_model(models, model, np.zeros((1, len(model.columns)), np.float32), {"metrics": {}}, "# a model\n")
     set_pointer(models, "current", "one")
@@ -118,7 +118,7 @@ def test_another_model_of_the_same_name_is_not_taken_for_it(decided, settings, r
     other = Part(
         "forest", shipped.parts[0].method, tuple(reversed(shipped.parts[0].features)), shipped.parts[0].quartiles
     )
-    model = replace(shipped, version="one", parts=(other,), feature_set="lean@000000000000")
+    model = replace(shipped, version="one", parts=(other,), feature_set="lean@000000000000", percentiles=None)
     save_model(tmp_path / "others", model, np.zeros((1, len(model.columns)), np.float32), {"metrics": {}}, "# other\n")
     elsewhere = settings.model_copy(update={"models_dir": tmp_path / "others"})
     found, missing = held_against(decided, elsewhere, records)

@@ -15,6 +15,7 @@ from monitor.errors import ArtifactError
 from monitor.features.catalogue import INDEX
 from monitor.scoring.artifact import load_model, save_model, set_current
 from monitor.scoring.model import as_rows
+from monitor.scoring.percentiles import percentiles_of
 from monitor.scoring.scale import Scale
 
 
@@ -121,6 +122,41 @@ def test_quartiles_that_do_not_fit_the_features_are_refused(models_dir, quartile
     reseal(models_dir / "small-1", part={"quartiles": quartiles})
     with pytest.raises(ArtifactError, match="quartiles: "):
         load_model(models_dir)
+
+
+@pytest.fixture
+def compared_dir(tmp_path, model, golden_rows, catalogue_rows):
+    """The same version, with percentiles."""
+    columns = catalogue_rows[:, model.columns].astype(np.float32)
+    percentiles = percentiles_of(zip(model.features, columns.T, strict=True))
+    return save_model(tmp_path, replace(model, percentiles=percentiles), golden_rows, {}, "")
+
+
+def percentiles_in(directory):
+    return json.loads((directory / "manifest.json").read_text())["percentiles"]
+
+
+def test_percentiles_come_back(compared_dir):
+    assert load_model(compared_dir.parent, "small-1").percentiles.entry() == percentiles_in(compared_dir)
+
+
+def test_a_model_of_before_percentiles_has_none(models_dir):
+    assert load_model(models_dir).percentiles is None
+
+
+def test_percentiles_of_other_rows_than_the_quartiles_are_refused(compared_dir):
+    entry = percentiles_in(compared_dir)
+    reseal(compared_dir, percentiles=entry | {"amount_z": entry["time_since_last"]})
+    with pytest.raises(ArtifactError, match=r"percentiles: amount_z: 0 to 0 of 400 rows are below .* the 25% quartile"):
+        load_model(compared_dir.parent, "small-1")
+
+
+def test_percentiles_that_lack_a_feature_are_refused(compared_dir):
+    entry = percentiles_in(compared_dir)
+    del entry["pace_ratio"]
+    reseal(compared_dir, percentiles=entry)
+    with pytest.raises(ArtifactError, match=r"percentiles: of .*restore the file"):
+        load_model(compared_dir.parent, "small-1")
 
 
 def test_a_manifest_of_a_newer_format_is_refused(models_dir):

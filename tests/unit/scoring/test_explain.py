@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from monitor.features.readable import readable
 from monitor.scoring.explain import COMBINATION, MOST_REASONS, explain, sentence
 from monitor.scoring.forest import Forest, average_path_length
 from monitor.scoring.model import Model, Part, feature_set_of
+from monitor.scoring.percentiles import percentiles_of
 
 
 def explained_by_forest(model, rows):
@@ -84,6 +87,84 @@ def test_a_row_is_explained_the_same_whatever_rows_are_beside_it(model, catalogu
         alone = explained_by_forest(model, row[None])
         assert alone.reasons(0) == together.reasons(number)
         assert alone.attributions(0) == together.attributions(number)
+
+
+def test_shares_are_of_all_that_made_the_row_stranger(model, catalogue_rows):
+    explained = explained_by_forest(model, catalogue_rows)
+    stranger = explained.contributions > 0
+    sums = np.where(stranger, explained.contributions, 0).sum(axis=1)
+    for row in np.flatnonzero(stranger.any(axis=1)).tolist():
+        for each in explained.attributions(row):
+            assert each.share == pytest.approx(max(each.contribution, 0) / sums[row], abs=1e-12)
+        assert explained.shares[row].sum() == pytest.approx(1)
+    assert (explained.shares[~stranger.any(axis=1)] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def compared(model, catalogue_rows):
+    """The model, with what its training looked like."""
+    columns = catalogue_rows[:, model.columns].astype(np.float32)
+    return replace(model, percentiles=percentiles_of(zip(model.features, columns.T, strict=True)))
+
+
+def test_percentiles_are_those_of_the_training_and_null_where_nobody_kept_them(model, compared, catalogue_rows):
+    rows = catalogue_rows[:20]
+    assert np.isnan(explained_by_forest(model, rows).percentiles).all()
+    assert explained_by_forest(model, rows).attributions(0)[0].percentile is None
+    explained = explained_by_forest(compared, rows)
+    for place, column in enumerate(compared.columns):
+        training = catalogue_rows[:, column].astype(np.float32)
+        counted = [(training < value).mean() for value in rows[:, column].astype(np.float32)]
+        assert explained.percentiles[:, place] == pytest.approx(counted, abs=0.011)
+
+
+def test_how_seldom_so_much_is_is_told_where_the_account_has_no_usual_value(compared, catalogue_rows):
+    row = np.median(catalogue_rows, axis=0)
+    row[INDEX["amount_z"]], row[INDEX["new_device"]] = 40, 1
+    assert set(explained_by_forest(compared, row[None]).reasons(0)) == {
+        "amount 40 deviations above this account's mean, more than in 99.9 % of payments",
+        "a device this account has not used",
+    }
+
+
+def test_a_row_is_explained_with_percentiles_the_same_whatever_rows_are_beside_it(compared, catalogue_rows):
+    together = explained_by_forest(compared, catalogue_rows[:50])
+    for number, row in enumerate(catalogue_rows[:50]):
+        alone = explained_by_forest(compared, row[None])
+        assert (alone.reasons(0), alone.attributions(0)) == (together.reasons(number), together.attributions(number))
+
+
+@pytest.mark.parametrize(
+    ("percentile", "told"),
+    [
+        (float("nan"), ""),
+        (0.9499, ""),
+        (0.95, ", more than in 95 % of payments"),
+        (0.9899, ", more than in 98 % of payments"),
+        (0.99, ", more than in 99 % of payments"),
+        (0.99899, ", more than in 99.8 % of payments"),
+        (1.0, ", more than in 99.9 % of payments"),
+    ],
+)
+def test_the_share_of_payments_is_rounded_down_and_never_all_of_them(percentile, told):
+    assert sentence(CATALOGUE[INDEX["count_7d"]], 17, None, percentile) == f"17 debits in 7 days{told}"
+
+
+@pytest.mark.parametrize(
+    "name", ["amount", "new_device", "country_change_speed", "events_total", "merchant_last_fraud_age"]
+)
+def test_what_has_a_usual_value_or_is_strange_when_small_or_is_no_quantity_is_not_compared(name):
+    assert "payments" not in sentence(CATALOGUE[INDEX[name]], 1, 2, 1.0)
+
+
+@pytest.mark.parametrize(("speed", "told"), [(60, "1 min"), (1, "60 min"), (0.4, "2.5 h"), (1 / 33, "33 h")])
+def test_a_change_of_country_is_told_by_the_time_it_took(speed, told):
+    assert sentence(CATALOGUE[INDEX["country_change_speed"]], speed, None) == f"another country than {told} before"
+
+
+def test_one_of_something_is_not_told_as_many():
+    assert sentence(CATALOGUE[INDEX["credit_count_24h"]], 1, None) == "1 credit received in 24 h"
+    assert sentence(CATALOGUE[INDEX["credit_count_24h"]], 11, None) == "11 credits received in 24 h"
 
 
 def test_no_rows_need_no_explanation(model):
