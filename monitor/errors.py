@@ -11,6 +11,7 @@
     ├── ExchangeError               65  the exchange table is malformed
     ├── ArtifactError               66  a model artifact is missing, altered or fails its self-check (EX_NOINPUT)
     ├── RulesError                  65  a rules file is malformed, or a condition in it means nothing
+    ├── ControlsError               65  a control is malformed, or not allowed
     ├── DatasetError                65  training data is missing a column, or has the wrong type
     ├── BrokerError                 69  Kafka does not answer, or refuses
     │   └── TopicError              69  a topic is missing, re-created, truncated or has the wrong partitions
@@ -73,6 +74,12 @@ class ArtifactError(MonitorError):
 
 class RulesError(MonitorError):
     """A rules file is malformed, or a condition in it means nothing; the message names file, line and column."""
+
+    exit_code = 65
+
+
+class ControlsError(MonitorError):
+    """A control is malformed or not allowed, or those that a block names cannot be had any more."""
 
     exit_code = 65
 
