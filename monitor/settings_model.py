@@ -13,7 +13,8 @@ from monitor.settings_artifacts import ArtifactSettings
 from monitor.wire.start import parse_start
 
 TOPICS = tuple(
-    f"topic_{role}" for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
+    f"topic_{role}"
+    for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits", "controls")
 )
 """Settings that name a topic."""
 
@@ -77,6 +78,9 @@ class Settings(ArtifactSettings):
     )
     topic_rule_hits: str = Field(
         "rule-hits", description="What rules in shadow would have done; only written while there are any."
+    )
+    topic_controls: str = Field(
+        "controls", description="What people decide by hand; one partition, kept whole. Workers follow it."
     )
     topic_partitions: int = Field(
         8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics."

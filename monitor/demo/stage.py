@@ -47,7 +47,17 @@ class Stage:
             "topic_partitions": PARTITIONS,
             "log_format": "json",
         }
-        topics = ("transactions", "alerts", "transactions.dlq", "audit", "labels", "shadow", "vectors", "rule-hits")
+        topics = (
+            "transactions",
+            "alerts",
+            "transactions.dlq",
+            "audit",
+            "labels",
+            "shadow",
+            "vectors",
+            "rule-hits",
+            "controls",
+        )
         fields = (
             "topic_transactions",
             "topic_alerts",
@@ -57,6 +67,7 @@ class Stage:
             "topic_shadow",
             "topic_vectors",
             "topic_rule_hits",
+            "topic_controls",
         )
         overrides |= {field: f"{prefix}{topic}" for field, topic in zip(fields, topics, strict=True)}
         self.settings: Settings = load_settings(overrides=overrides)

@@ -38,7 +38,12 @@ def partitions_of(settings: Settings, topic: str) -> list[int]:
 
 def committed(settings: Settings, topic: str, partition: int, start: int = OFFSET_BEGINNING) -> Iterator[list[Any]]:
     """Committed messages of a partition in batches, from `start` to the end it has when it is reached. Raises `BrokerError`."""
-    config = {"fetch.queue.backoff.ms": 5, "fetch.message.max.bytes": 4 << 20, "queued.max.messages.kbytes": 32 << 10}
+    config = {
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 10,  # the end is told when the broker has waited for more
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.max.messages.kbytes": 32 << 10,
+    }
     consumer = Consumer(consumer_config(settings, _GROUP) | config)
     try:
         consumer.assign([TopicPartition(topic, partition, start)])
