@@ -11,9 +11,8 @@ A *run* is everything that waits for one partition. `decide_run` takes it from r
     decide   both                  -> outcomes           monitor/decide/policy.py
     effects  all of it             -> messages           monitor/effects/
 
-It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run
-on the same state gives the same bytes. The caller (`monitor/partition.py`) commits the messages in one Kafka
-transaction; if that fails, neither the messages nor the changed records are ever used.
+It is pure but for one thing: the account records in `accounts` are changed in place. No I/O, no clock, no randomness: the same run on the same state gives
+the same bytes. The caller (`monitor/partition.py`) commits the messages in one Kafka transaction; if that fails, neither they nor the records are ever used.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerting import alerts_of
+from monitor.controls.controls import NO_CONTROLS, Controls
 from monitor.decide.policy import APPROVE, NEVER, combined, outcomes
 from monitor.effects.alerts import Issuer, alert_messages
 from monitor.effects.audit import Position, build_block
@@ -72,8 +72,8 @@ class Context:
     audit_schema_id: int
     dlq_max_bytes: int
     versions: Mapping[str, str]
-    sweep_at_least: int = SWEEP_AT_LEAST
-    """0: forgotten accounts stay in memory."""
+    sweep_at_least: int = SWEEP_AT_LEAST  # 0: forgotten accounts stay in memory
+    controls: Controls = NO_CONTROLS
 
     @property
     def risk_kinds(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 from monitor.guard.reasons import Reason
 from monitor.observe import bounds
 from monitor.observe.build import build_facts
+from monitor.observe.control_metrics import ControlMetrics
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.model_metrics import ModelMetrics
@@ -174,6 +175,7 @@ class Metrics:
         self._breaker = declare.gauge("monitor_breaker_open", "1 while the breaker of an outside call is open.", "name")
         self.model = ModelMetrics(declare)
         self.rules = RuleMetrics(declare)
+        self.controls = ControlMetrics(declare)
         build = declare.info(
             "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )

@@ -1,10 +1,12 @@
-"""What was served once: the model, the rules and the snapshots of risk that a block names, found again on disk, where they never change."""
+"""What was served once: the model, the rules and the snapshots of risk that a block names, found again on disk, and its controls, rebuilt from their topic."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.errors import ArtifactError, RulesError
+from monitor.controls.controls import Controls
+from monitor.controls.history import ControlsHistory
+from monitor.errors import ArtifactError, ControlsError, RulesError
 from monitor.risk.book import Book, Snapshot
 from monitor.risk.snapshots import load_snapshot
 from monitor.rules.ruleset import RuleSet
@@ -19,13 +21,15 @@ class Served(NamedTuple):
     model: Model | None
     rules: RuleSet
     risk: Book
+    controls: Controls
 
 
 class Past:
-    """The models and snapshots of two directories by the names that blocks give them; each is read once while it goes on being named."""
+    """Models, rules, snapshots and controls by the names that blocks give them; each is read once while it goes on being named."""
 
-    def __init__(self, models_dir: Path, rules_dir: Path, risk_dir: Path) -> None:
+    def __init__(self, models_dir: Path, rules_dir: Path, risk_dir: Path, controls: ControlsHistory) -> None:
         self._models_dir, self._rules_dir, self._risk_dir = models_dir, rules_dir, risk_dir
+        self._controls = controls
         self._rules = {"": RuleSet()}
         self._models: dict[tuple[str, str], Model] = {}
         self._book = Book()
@@ -35,9 +39,10 @@ class Past:
         """What a block of these versions was scored with; None, and told by `take_missing`, when it cannot be had here any more."""
         try:
             model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
-            return Served(model, self._ruled(versions.get("rules", "")), self._risk(versions))
-        except (ArtifactError, RulesError) as error:
-            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk"))
+            rules, controls = self._ruled(versions.get("rules", "")), self._controls.at(versions.get("controls", ""))
+            return Served(model, rules, self._risk(versions), controls)
+        except (ArtifactError, ControlsError, RulesError) as error:
+            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk", "controls"))
             self._missing[names] = str(error)
             return None
 

@@ -81,7 +81,9 @@ LAYERS: dict[str, set[str]] = {
     "monitor.effects": set(),
     # what joins them, pure
     "monitor.alerting": {"monitor.decide", "monitor.effects", "monitor.rules", "monitor.scoring"},
-    "monitor.pipeline": STAGES | {"monitor.risk", "monitor.rules", "monitor.alerting"},
+    "monitor.pipeline": STAGES | {"monitor.controls.controls", "monitor.risk", "monitor.rules", "monitor.alerting"},
+    "monitor.controls": {"monitor.decide.policy", "monitor.registry.approvals", "monitor.wire"} | SETTINGS,
+    "monitor.controls.controls": set(),
     "monitor.warm_up": STAGES | {"monitor.pipeline", "monitor.risk", "monitor.rules"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
@@ -107,6 +109,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.deciding": {
         "monitor.artifacts",
         "monitor.candidate",
+        "monitor.controls.controls",
         "monitor.pipeline",
         "monitor.rules",
         "monitor.served_vectors",
@@ -114,8 +117,15 @@ LAYERS: dict[str, set[str]] = {
     }
     | STAGES
     | SETTINGS,
-    "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
-    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
+    "monitor.lookout": {
+        "monitor.artifacts",
+        "monitor.controls.topic",
+        "monitor.deciding",
+        "monitor.partition",
+        "monitor.observe",
+    }
+    | SETTINGS,
+    "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.controls.topic", "monitor.observe"},
     # beside the worker
     "monitor.settings": SETTINGS,
     "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
@@ -130,7 +140,9 @@ LAYERS: dict[str, set[str]] = {
     | {"monitor.observe.drift", "monitor.risk", "monitor.rules", "monitor.pipeline", "monitor.simulate"}
     | SETTINGS,
     "monitor.reconcile": {
+        "monitor.artifacts",
         "monitor.audit",
+        "monitor.controls",
         "monitor.pipeline",
         "monitor.risk",
         "monitor.rules",

@@ -208,6 +208,7 @@ def test_no_label_names_an_account_a_merchant_or_a_transaction(metrics):
         "feature",
         "watcher",
         "rule",
+        "kind",
     }
     info = {"feature_set", "version", "python", "faust_streaming", "confluent_kafka"}
     for definition in metrics.catalogue:
