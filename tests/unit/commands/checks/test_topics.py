@@ -57,6 +57,8 @@ def test_alerts_may_have_other_partitions_than_transactions():
         ("audit", "cleanup.policy", "compact"),
         ("audit", "retention.ms", "604800000"),
         ("audit", "retention.bytes", "1000000"),
+        ("controls", "cleanup.policy", "compact"),
+        ("controls", "retention.ms", "604800000"),
         ("audit", "max.message.bytes", "1048588"),
         ("dlq", "max.message.bytes", "1048588"),
     ],
