@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from monitor.controls.book import ControlBook
 from monitor.controls.history import Written
@@ -75,10 +75,10 @@ class ControlsFollower:
 
     def __init__(self, settings: Settings, policy: Policy, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._topic = settings.topic_controls
-        self._config = consumer_config(settings, _GROUP) | {"fetch.queue.backoff.ms": 5}
+        self._config = consumer_config(settings, _GROUP) | {"fetch.wait.max.ms": 10}
         self._monotonic_s = monotonic_s
         self._consumer: Consumer | None = None
-        self._assigned = False
+        self._there = False
         self._next = 0
         self._one_at_a_time = threading.Lock()
         self.book = ControlBook(policy)
@@ -103,24 +103,33 @@ class ControlsFollower:
         with self._one_at_a_time:
             if self._consumer is not None:
                 self._consumer.close()
-                self._consumer, self._assigned = None, False
+                self._consumer = None
 
     def _read(self) -> str | None:
-        deadline = self._monotonic_s() + ANSWER_S
         consumer = self._opened()
         first, end = self._bounds(consumer)
         if end < self._next:
             raise TopicError(
                 f"{end} records, {self._next} were read; it was emptied or made anew: restore it, or restart"
             )
-        while self._next < end:
-            if self._monotonic_s() > deadline:
-                raise BrokerError(f"read up to {self._next} of {end} in {ANSWER_S:g} s; is Kafka overloaded?")
-            for message in consumer.consume(AT_ONCE, 0.1):
-                self._take(message)
+        if self._next < end:
+            # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
+            consumer.assign([TopicPartition(self._topic, PARTITION, max(self._next, first))])
+            try:
+                self._read_to(consumer, end)
+            finally:
+                consumer.unassign()
         if first > 0:
             return f"topic {self._topic}: begins at {first}: older controls were deleted; set its retention.ms and retention.bytes to -1"
         return None
+
+    def _read_to(self, consumer: Consumer, end: int) -> None:
+        deadline = self._monotonic_s() + ANSWER_S
+        while self._next < end:
+            if self._monotonic_s() > deadline:
+                raise BrokerError(f"read up to {self._next} of {end} in {ANSWER_S:g} s; is Kafka overloaded?")
+            for message in consumer.consume(AT_ONCE, 0.05):
+                self._take(message)
 
     def _take(self, message: Any) -> None:
         error = message.error()
@@ -135,15 +144,14 @@ class ControlsFollower:
             raise BrokerError(error.str())
 
     def _opened(self) -> Consumer:
-        """At the next record, once the topic is there."""
+        """Once the topic is there."""
         if self._consumer is None:
             self._consumer = Consumer(self._config)
-        if not self._assigned:
+        if not self._there:
             found = self._consumer.list_topics(self._topic, timeout=ANSWER_S).topics[self._topic]
             if found.error is not None:
                 raise TopicError(f"{found.error}; monitor topics create makes it")
-            self._consumer.assign([TopicPartition(self._topic, PARTITION, self._next or OFFSET_BEGINNING)])
-            self._assigned = True
+            self._there = True
         return self._consumer
 
     def _bounds(self, consumer: Consumer) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -46,6 +47,8 @@ def committed(settings: Settings, topic: str, partition: int, start: int = OFFSE
     }
     consumer = Consumer(consumer_config(settings, _GROUP) | config)
     try:
+        with suppress(KafkaException):  # it asks by itself, but half a second later; who does not answer is found below
+            consumer.list_topics(topic, timeout=ANSWER_S)
         consumer.assign([TopicPartition(topic, partition, start)])
         heard, ended = time.monotonic(), False
         while not ended:
