@@ -14,13 +14,14 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from monitor.artifacts import controls_policy_of
 from monitor.clock import Clock, SystemClock
-from monitor.controls.controls import NO_CONTROLS
+from monitor.controls.topic import ControlsFollower
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
 from monitor.host import Partitions
-from monitor.lookout import keep_looking, note_artifacts, note_degraded
+from monitor.lookout import keep_looking, note_artifacts, note_controls, note_degraded, take_controls
 from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
 from monitor.observe.metrics import Metrics
@@ -73,6 +74,7 @@ class MonitorApp(faust.App):
     host: Partitions
     pages: HttpServer
     sideline: Sideline
+    controls: ControlsFollower
 
     async def on_start(self) -> None:
         """Serve the pages before anything is recovered: /ready says that it is not."""
@@ -85,6 +87,7 @@ class MonitorApp(faust.App):
         await self.host.stop()
         self.sideline.stop()
         await super().on_stop()
+        self.controls.close()
         await self.pages.stop()
 
 
@@ -107,6 +110,9 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         lambda away: note_degraded(Degraded.SCHEMAS, away, health, metrics),
     )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
+    controls = ControlsFollower(settings, controls_policy_of(settings))
+    take_controls(controls, deciding)
+    note_controls(controls, health, metrics)
     warm_up(deciding.context)
     rails = RailWatch(rail_limits(settings))
     around = Surroundings(
@@ -132,11 +138,11 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     )  # fmt: skip
     table.data.fatal = around.fatal
     app.host = Partitions(settings, around, lambda: table.data, source.topic_id or "")
-    app.sideline = around.sideline
+    app.sideline, app.controls = around.sideline, controls
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
-    keep_looking(app, settings, deciding, around)
-    keep_watching_rails(app, around, lambda: NO_CONTROLS.rails)
+    keep_watching_rails(app, around, lambda: deciding.context.controls.rails)
+    keep_looking(app, settings, deciding, controls, around)
     health.note_started()
     return app
 

@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("config", "config", "Settings: show them, check them, or write a file of them."),
         Entry("rails", "rails", "How each payment rail does, and which are walled off."),
         Entry("topics", "topics", "Topics: make those that are missing, or show how they are."),
+        Entry("controls", "controls", "Suppress, override, add to lists, wall off, while it runs."),
         Entry("quarantine", "quarantine", "Take one record out that ends the worker at each start."),
     ),
     "Prove it": (

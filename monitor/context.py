@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from monitor.controls.controls import Controls
 from monitor.decide.by_hand import NOTHING_BY_HAND, ByHand
 from monitor.effects.names import Names
 from monitor.guard.reasons import Reason
@@ -40,6 +41,11 @@ class Context:
     walled: Walled = NONE_WALLED
     sweep_at_least: int = SWEEP_AT_LEAST
     """0: forgotten accounts stay in memory."""
+
+    @property
+    def controls(self) -> Controls:
+        """What people have decided by hand."""
+        return self.by_hand.controls
 
     @property
     def risk_kinds(self) -> tuple[int, ...]:

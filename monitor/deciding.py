@@ -1,9 +1,10 @@
-"""What runs are decided with: model, rules, risk, exchange table, schemas, limits. Read at start; schemas are added as they appear, and the
-model and the book of risk replaced when there are newer ones: whole, between two runs.
+"""What runs are decided with: model, rules, risk, controls, exchange table, schemas, limits. Read at start; schemas are added as they appear, and the
+model, the rules, the book of risk and the controls replaced when there are newer ones: whole, between two runs.
 """
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -17,6 +18,8 @@ from monitor.artifacts import Artifacts, Shelf
 from monitor.candidate import Candidate
 from monitor.clock import Clock
 from monitor.context import Context
+from monitor.controls.controls import NO_CONTROLS, Controls
+from monitor.decide.by_hand import ByHand
 from monitor.effects import shadow
 from monitor.effects.names import Names
 from monitor.errors import SchemaError
@@ -56,6 +59,9 @@ class DecidingContext:
         source = _source_of(settings, on_breaker, on_away)
         self._source, self._settings = source, settings
         self._cache = ReaderCache(source, clock)
+        self._one_at_a_time = threading.Lock()  # artifacts and controls are looked for in threads of their own
+        self._controls = NO_CONTROLS
+        self._made: tuple[RuleSet, Mapping[str, tuple[str, ...]], Engine] | None = None
         self._shelf = Shelf(settings)
         self._shelf.look()
         self.alert_schema_id = _our_schema(source, settings, settings.topic_alerts, "alert.avsc")
@@ -120,13 +126,28 @@ class DecidingContext:
         """Take newer artifacts, if there are any, for the next run; whether anything changed. Blocks while they are read."""
         if not self._shelf.look():
             return False
-        held = self._shelf.held
-        self._let_watch(held)
-        # one assignment: a run that begins meanwhile takes the old context or the new one, whole
-        self.context = replace(
-            self.context, model=held.model, risk=held.risk, rules=self._engine(held), versions=self._versions(held)
-        )
+        self._let_watch(self._shelf.held)
+        self._renew()
         return True
+
+    def take(self, controls: Controls) -> None:
+        """Decide the next runs with these controls."""
+        self._controls = controls
+        self._renew()
+
+    def _renew(self) -> None:
+        """Take what is held now for the next run."""
+        with self._one_at_a_time:
+            held, controls = self._shelf.held, self._controls
+            # one assignment: a run that begins meanwhile takes the old context or the new one, whole
+            self.context = replace(
+                self.context,
+                model=held.model,
+                risk=held.risk,
+                rules=self._engine(held),
+                by_hand=self.by_hand_of(controls),
+                versions=self._versions(held),
+            )
 
     def _let_watch(self, held: Artifacts) -> None:
         """Those on the sideline follow what is held."""
@@ -140,15 +161,24 @@ class DecidingContext:
             "risk": held.risk.version,
             "rules": "" if held.rules is None else held.rules.name,
             "rails": NONE_WALLED.name,
+            "controls": self._controls.version,
         }
         return MappingProxyType(self._fixed | chosen)
 
     def _engine(self, held: Artifacts) -> Engine | None:
-        return None if held.rules is None else self.engine_of(held.rules)
+        return None if held.rules is None else self.engine_of(held.rules, self._controls)
 
-    def engine_of(self, rules: RuleSet) -> Engine:
-        """The rules, ready for runs that this context is of."""
-        return Engine(rules, lambda text: hash_bytes(text.encode(), self._hash_key))
+    def engine_of(self, rules: RuleSet, controls: Controls = NO_CONTROLS) -> Engine:
+        """The rules, with the words that controls add to their lists, ready for runs that this context is of. The last one is kept: most controls touch no list."""
+        if self._made is not None and self._made[0] is rules and self._made[1] == controls.lists:
+            return self._made[2]
+        engine = Engine(rules, lambda text: hash_bytes(text.encode(), self._hash_key), controls.lists)
+        self._made = (rules, controls.lists, engine)
+        return engine
+
+    def by_hand_of(self, controls: Controls) -> ByHand:
+        """The controls, ready for runs that this context is of."""
+        return ByHand(controls, lambda text: hash_bytes(text.encode(), self._hash_key))
 
     def for_records(self, records: Records) -> Context:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""

@@ -11,6 +11,7 @@
     ├── ExchangeError               65  the exchange table is malformed
     ├── ArtifactError               66  a model artifact is missing, altered or fails its self-check (EX_NOINPUT)
     ├── RulesError                  65  a rules file is malformed, or a condition in it means nothing
+    ├── ControlsError               65  a control is malformed, or not allowed
     ├── DatasetError                65  training data is missing a column, or has the wrong type
     ├── OnlyRejectsError            65  nothing that comes in can be admitted: upstream, a schema or the settings are wrong
     ├── PageError                   69  no worker answers at its page
@@ -75,6 +76,12 @@ class ArtifactError(MonitorError):
 
 class RulesError(MonitorError):
     """A rules file is malformed, or a condition in it means nothing; the message names file, line and column."""
+
+    exit_code = 65
+
+
+class ControlsError(MonitorError):
+    """A control is malformed or not allowed, or those that a block names cannot be had any more."""
 
     exit_code = 65
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from monitor.artifacts import Artifacts
 from monitor.clock import Clock
+from monitor.controls.topic import ControlsFollower
 from monitor.deciding import DecidingContext
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
@@ -23,8 +24,10 @@ DRIFT_INTERVAL_S = 10.0
 """How often the drift is worked out."""
 
 
-def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, around: Surroundings) -> None:
-    """The timers that take newer models, candidates and snapshots of risk, and tell how far the world has moved from the model."""
+def keep_looking(
+    app: faust.App, settings: Settings, deciding: DecidingContext, controls: ControlsFollower, around: Surroundings
+) -> None:
+    """The timers that take newer models, candidates, snapshots of risk and controls, and tell how far the world has moved from the model."""
 
     def follow() -> None:
         model = deciding.model
@@ -54,6 +57,28 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
             )
             follow()
         note_artifacts(deciding.artifacts, deciding.context.risk_kinds, around.health, around.metrics, around.clock)
+
+    @app.timer(settings.controls_check_s)  # type: ignore[untyped-decorator]
+    async def follow_controls() -> None:
+        if await asyncio.get_running_loop().run_in_executor(around.executor, take_controls, controls, deciding):
+            log.info("controls taken", extra={"controls": deciding.versions["controls"]})
+        note_controls(controls, around.health, around.metrics)
+
+
+def take_controls(controls: ControlsFollower, deciding: DecidingContext) -> bool:
+    """Take what people have decided by now for the next run; whether there was anything. Blocks, and never raises on Kafka's account."""
+    grown = controls.look()
+    if grown:
+        deciding.take(controls.book.controls)
+    return grown
+
+
+def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) -> None:
+    """Tell the pages which controls there are, and what was passed over."""
+    book, counts = controls.book, controls.book.counts()
+    note_degraded(Degraded.CONTROLS, controls.problem is not None, health, metrics)
+    health.note_controls(book.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
+    metrics.controls.set_controls(counts, book.refusals)
 
 
 def note_degraded(state: Degraded, on: bool, health: Health, metrics: Metrics) -> None:

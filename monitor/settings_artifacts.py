@@ -1,4 +1,4 @@
-"""The settings of what is loaded and may be replaced while a worker runs: models, rules, snapshots of risk, and who must approve them."""
+"""The settings of what is loaded and may be replaced while a worker runs: models, rules, snapshots of risk, controls, and who must approve them."""
 
 from pathlib import Path
 
@@ -43,6 +43,15 @@ class ArtifactSettings(BaseModel):
     rules_approvals: int = Field(
         1, ge=1, le=16, description="How many different ones of rules_signers must have approved."
     )
+    controls_signers: str = Field(
+        "",
+        examples=["ann.pub,ben.pub"],
+        description="The same for controls, each record by itself; empty: what anybody writes to topic_controls is taken.",
+    )
+    controls_approvals: int = Field(
+        1, ge=1, le=16, description="How many different ones of controls_signers must have signed a control."
+    )
+    controls_check_s: float = Field(1.0, gt=0, description="How often to look for further controls in topic_controls.")
     vectors_sample: int = Field(0, ge=0, description="Write served features of one account in so many; 0: of none.")
     artifacts_check_s: float = Field(
         10.0, gt=0, description="How often to look for another model, rules, or snapshot of risk."

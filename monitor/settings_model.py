@@ -15,7 +15,18 @@ from monitor.wire.start import parse_start
 
 TOPICS = tuple(
     f"topic_{role}"
-    for role in ("transactions", "alerts", "withheld", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
+    for role in (
+        "transactions",
+        "alerts",
+        "withheld",
+        "dlq",
+        "audit",
+        "labels",
+        "shadow",
+        "vectors",
+        "rule_hits",
+        "controls",
+    )
 )
 """Settings that name a topic."""
 
@@ -83,6 +94,9 @@ class Settings(RailSettings, ArtifactSettings):
     )
     topic_rule_hits: str = Field(
         "rule-hits", description="What rules in shadow would have done; only written while there are any."
+    )
+    topic_controls: str = Field(
+        "controls", description="What people decide by hand; one partition, kept whole. Workers follow it."
     )
     topic_partitions: int = Field(
         8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics."

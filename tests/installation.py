@@ -299,6 +299,7 @@ def new_installation(bootstrap: str, name: str, partitions: int = 4, **settings:
         "topic_shadow": f"{name}.shadow",
         "topic_vectors": f"{name}.vectors",
         "topic_rule_hits": f"{name}.rule-hits",
+        "topic_controls": f"{name}.controls",
         "topic_partitions": partitions,
         "http_bind": "127.0.0.1:0",
         "session_timeout_s": 6,

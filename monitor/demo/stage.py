@@ -57,6 +57,7 @@ class Stage:
             "shadow",
             "vectors",
             "rule-hits",
+            "controls",
         )
         fields = (
             "topic_transactions",
@@ -68,6 +69,7 @@ class Stage:
             "topic_shadow",
             "topic_vectors",
             "topic_rule_hits",
+            "topic_controls",
         )
         overrides |= {field: f"{prefix}{topic}" for field, topic in zip(fields, topics, strict=True)}
         self.settings: Settings = load_settings(overrides=overrides)

@@ -6,7 +6,7 @@ progress (fetches come back, a run in flight ends, a recovery ends, nothing fata
 that is passed in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ class Degraded(StrEnum):
     MODEL = "model"  # missing, or it failed its self-check: rules only
     RULES = "rules"  # those to be served were refused, and there were none before: the model alone
     RISK = "risk"  # no snapshot of risk is in force now: what stands beside the forest and needs one is silent
+    CONTROLS = "controls"  # their topic does not answer or is missing: those known go on
     SCHEMAS = "schemas"  # the schema source does not answer: known schemas go on
     RAIL = "rail"  # a payment rail is walled off: its transactions get a policy outcome
 
@@ -56,6 +57,8 @@ class Health:
         self._runs: dict[int, float] = {}
         self._model: str | None = None
         self._refused: tuple[str, ...] = ()
+        self._controls: dict[str, Any] = {"version": ""}
+        self._refused_controls: tuple[str, ...] = ()
         self._fatal: str | None = None
         self._degraded: set[Degraded] = set()
         self._rails: dict[str, Any] = {"rails": []}
@@ -105,6 +108,11 @@ class Health:
     def note_refused(self, refused: Iterable[str]) -> None:
         """Artifacts that lie there and were not taken, and why; what was served before goes on."""
         self._refused = tuple(refused)
+
+    def note_controls(self, version: str, counts: Mapping[str, int], refused: Iterable[str]) -> None:
+        """The controls that runs are decided with, how many there are by kind, and why records were passed over."""
+        self._controls = {"version": version, **counts}
+        self._refused_controls = tuple(refused)
 
     def note_degraded(self, state: Degraded, on: bool) -> None:
         """The worker goes on without a part of itself, or has it back."""
@@ -174,7 +182,8 @@ class Health:
             "recovered": sorted(self._recovered),
             "model": self._model,
             "degraded": sorted(self._degraded),
-            "refused": list(self._refused),
+            "controls": self._controls,
+            "refused": [*self._refused, *self._refused_controls],
             "rails": [each for each in self._rails["rails"] if each["state"] != "healthy"],
         }
 

@@ -20,6 +20,7 @@ from monitor.guard.reasons import Reason
 from monitor.observe import bounds
 from monitor.observe.alert_metrics import AlertMetrics
 from monitor.observe.build import build_facts
+from monitor.observe.control_metrics import ControlMetrics
 from monitor.observe.declaration import Declaration
 from monitor.observe.health import Degraded
 from monitor.observe.model_metrics import ModelMetrics
@@ -176,6 +177,7 @@ class Metrics:
         self.model = ModelMetrics(declare)
         self.rules = RuleMetrics(declare)
         self.rails = RailMetrics(declare)
+        self.controls = ControlMetrics(declare)
         build = declare.info(
             "monitor_build_info", "What is running.", "confluent_kafka", "faust_streaming", "python", "version"
         )

@@ -7,7 +7,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from monitor.artifacts import controls_policy_of
 from monitor.audit.topic import read_partition
+from monitor.controls.history import ControlsHistory, Written
+from monitor.controls.topic import controls_records
 from monitor.deciding import DecidingContext
 from monitor.effects.block import read_block
 from monitor.errors import TopicError
@@ -38,7 +41,8 @@ class Checker:
     def __init__(self, settings: Settings, log: Log, deciding: DecidingContext | None, progress: Progress) -> None:
         self._settings, self._log, self._deciding, self._progress = settings, log, deciding, progress
         self._vectors = SampledVectors(())
-        self._past = Past(settings.models_dir, settings.rules_dir, settings.risk_dir)
+        controls = ControlsHistory(controls_policy_of(settings), self._controls)
+        self._past = Past(settings.models_dir, settings.rules_dir, settings.risk_dir, controls)
         self._homes: dict[bytes, list[int]] = defaultdict(list)
 
     def partitions(self) -> list[int]:
@@ -83,6 +87,13 @@ class Checker:
                 found[homes[0]].counts["accounts_split"] += 1
                 found[homes[0]].note_split(account, homes)
         return found
+
+    def _controls(self) -> Iterator[Written]:
+        """As decided; none where there is no such topic."""
+        try:
+            yield from controls_records(self._settings)
+        except TopicError:
+            return
 
     def _served_vectors(self) -> Iterator[Vectors]:
         """As served; none where there is no such topic."""

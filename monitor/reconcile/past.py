@@ -1,11 +1,13 @@
-"""What was served once: the model, the rules and the snapshots of risk that a block names, found again on disk, where they never change."""
+"""What was served once: the model, the rules and the snapshots of risk that a block names, found again on disk, and its controls, rebuilt from their topic."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from monitor.alerting import cooldown_of
-from monitor.errors import ArtifactError, RulesError
+from monitor.controls.controls import Controls
+from monitor.controls.history import ControlsHistory
+from monitor.errors import ArtifactError, ControlsError, RulesError
 from monitor.rails.walled import Walled
 from monitor.risk.book import Book, Snapshot
 from monitor.risk.snapshots import load_snapshot
@@ -23,13 +25,15 @@ class Served(NamedTuple):
     risk: Book
     walled: Walled
     cooldown_ms: int
+    controls: Controls
 
 
 class Past:
-    """The models and snapshots of two directories by the names that blocks give them; each is read once while it goes on being named."""
+    """Models, rules, snapshots and controls by the names that blocks give them; each is read once while it goes on being named."""
 
-    def __init__(self, models_dir: Path, rules_dir: Path, risk_dir: Path) -> None:
+    def __init__(self, models_dir: Path, rules_dir: Path, risk_dir: Path, controls: ControlsHistory) -> None:
         self._models_dir, self._rules_dir, self._risk_dir = models_dir, rules_dir, risk_dir
+        self._controls = controls
         self._rules = {"": RuleSet()}
         self._models: dict[tuple[str, str], Model] = {}
         self._book = Book()
@@ -40,9 +44,11 @@ class Past:
         try:
             model = self._model(versions.get("model", ""), versions.get("feature_set", ""))
             rules, risk = self._ruled(versions.get("rules", "")), self._risk(versions)
-            return Served(model, rules, risk, _walled(versions.get("rails", "")), cooldown_of(versions))
-        except (ArtifactError, RulesError) as error:
-            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in ("model", "rules", "risk", "rails"))
+            walled, controls = _walled(versions.get("rails", "")), self._controls.at(versions.get("controls", ""))
+            return Served(model, rules, risk, walled, cooldown_of(versions), controls)
+        except (ArtifactError, ControlsError, RulesError) as error:
+            named = ("model", "rules", "risk", "rails", "controls")
+            names = ", ".join(f"{name} {versions.get(name, '')!r}" for name in named)
             self._missing[names] = str(error)
             return None
 

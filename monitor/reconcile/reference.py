@@ -31,7 +31,7 @@ COMPARED = ("monitor", "layout", "exchange")
 
 
 class Reference:
-    """Decides one partition, record by record as they are given, each with the model, the rules and the risk that its block names, and compares on the way."""
+    """Decides one partition, record by record as they are given, each with the model, the rules, the risk and the controls that its block names, and compares on the way."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Reference:
         served = self._past.served(versions)
         context = replace(self._deciding.for_records(records), versions={})
         if served is not None:
-            rules = self._deciding.engine_of(served.rules)
+            rules = self._deciding.engine_of(served.rules, served.controls)
             context = replace(
                 context,
                 model=served.model,
@@ -100,6 +100,7 @@ class Reference:
                 risk=served.risk,
                 walled=served.walled,
                 cooldown_ms=served.cooldown_ms,
+                by_hand=self._deciding.by_hand_of(served.controls),
             )
         run = Run(self._topic, self._audited.partition, self._position.last_offset, records)
         decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)

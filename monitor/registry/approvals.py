@@ -7,7 +7,7 @@ followed by the canonical JSON of the body. Nothing in it is believed but what a
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from monitor.sealed import checked_name, read_bounded, read_json, write_durably
 APPROVALS = "approvals"
 MODEL, RISK, RULES = "model", "risk", "rules"
 """Kinds of what is approved: the one never passes for the other."""
+
+CONTROLS = "controls"
+"""What people decide by hand (`monitor/controls/`) is signed the same way; a record carries its own signatures."""
 
 SIGNED = "monitor {kind} approval 1\n"
 """In front of what is signed: a signature over anything else can never pass for one of these."""
@@ -49,10 +52,7 @@ class Approval:
 
     def signed_bytes(self) -> bytes:
         """What is signed."""
-        return (
-            SIGNED.format(kind=self.kind).encode()
-            + json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
-        )
+        return signed_bytes(self.kind, asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,7 @@ class Policy:
             approval
             for name, approval, signature in _stored(models_dir, version)
             if (approval.kind, approval.version, approval.seal) == (self.kind, version, seal)
-            and name in self.signers
-            and _holds(self.signers[name], approval, signature)
+            and self.signed_by(approval.signed_bytes(), [(name, signature)])
         ]
         if len(valid) < self.needed:
             raise ArtifactError(
@@ -90,6 +89,19 @@ class Policy:
                 f"have it approved: monitor {_COMMANDS[self.kind]}"
             )
         return valid
+
+    def signed_by(self, message: bytes, signatures: Iterable[tuple[str, bytes]]) -> set[str]:
+        """Key ids of those signers whose signature of `message` is among the `signatures`: (key id, signature)."""
+        return {
+            name
+            for name, signature in signatures
+            if name in self.signers and _holds(self.signers[name], message, signature)
+        }
+
+
+def signed_bytes(kind: str, body: Mapping[str, object]) -> bytes:
+    """What is signed of a body: `SIGNED` of its kind, then its canonical JSON."""
+    return SIGNED.format(kind=kind).encode() + json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
 
 
 def approve(models_dir: Path, approval: Approval, key: Ed25519PrivateKey) -> Path:
@@ -129,9 +141,9 @@ def _stored(models_dir: Path, version: str) -> list[tuple[str, Approval, bytes]]
     return found
 
 
-def _holds(key: Ed25519PublicKey, approval: Approval, signature: bytes) -> bool:
+def _holds(key: Ed25519PublicKey, message: bytes, signature: bytes) -> bool:
     try:
-        key.verify(signature, approval.signed_bytes())
+        key.verify(signature, message)
     except InvalidSignature:
         return False
     return True

@@ -4,7 +4,8 @@ Numbers are float64[n], NaN for unknown. A truth is two arrays, where it is true
 is the same for all transactions may be one value instead of n.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -48,11 +49,17 @@ HashOf = Callable[[str], int]
 _Step = Callable[[list[Any], Cells], Any]
 
 
-class Program:
-    """Trees, added one by one; `run` works all of them out. Equal parts are one step, whichever tree they stand in."""
+NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
-    def __init__(self, hash_of: HashOf) -> None:
-        self._hash_of = hash_of
+
+class Program:
+    """Trees, added one by one; `run` works all of them out. Equal parts are one step, whichever tree they stand in.
+
+    `lists`: words beside those of the trees, by the name of their list.
+    """
+
+    def __init__(self, hash_of: HashOf, lists: Mapping[str, tuple[str, ...]] = NO_LISTS) -> None:
+        self._hash_of, self._lists = hash_of, lists
         self._steps: list[_Step] = []
         self._places: dict[tuple[str, Node], int] = {}
 
@@ -94,8 +101,8 @@ class Program:
                 return _comparison(
                     operator, self._number(left), self._number(right), _may_lack(left) or _may_lack(right)
                 )
-            case Member(name=name, words=words):
-                return self._member(name, words)
+            case Member(name=name, words=words, list_name=listed):
+                return self._member(name, {*words, *self._lists.get(listed, ())})
             case Same(left=left, right=right):
                 return _same(left, right)
             case Known(operand=operand):
@@ -115,7 +122,7 @@ class Program:
                 return _arithmetic(operator, [self._number(each) for each in operands])
         raise TypeError(f"{node}: not a number")
 
-    def _member(self, name: str, words: tuple[str, ...]) -> _Step:
+    def _member(self, name: str, words: Set[str]) -> _Step:
         symbols = NAMES[name].symbols
         if symbols:
             chosen = np.array([symbol in words for symbol in symbols])

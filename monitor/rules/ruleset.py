@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.decide.policy import Level
-from monitor.rules.evaluate import Cells, HashOf, Program
+from monitor.rules.evaluate import NO_LISTS, Cells, HashOf, Program
 from monitor.rules.names import EVENTS, names_in_text, risk_kinds_of
-from monitor.rules.tree import Node, names_in
+from monitor.rules.tree import Member, Node, names_in, nodes_in
 
 
 class State(IntEnum):
@@ -105,15 +105,15 @@ class Hits:
 
 
 class Engine:
-    """A set of rules made ready for runs whose texts are hashed by `hash_of`."""
+    """A set of rules made ready for runs whose texts are hashed by `hash_of`; `lists`: words that lists of the file have from elsewhere too."""
 
-    def __init__(self, ruleset: RuleSet, hash_of: HashOf) -> None:
+    def __init__(self, ruleset: RuleSet, hash_of: HashOf, lists: Mapping[str, tuple[str, ...]] = NO_LISTS) -> None:
         self.ruleset = ruleset
         self.names = frozenset(name for rule in ruleset.rules for name in rule_names(rule))
         """All that the rules that are not paused look at."""
         self.risk_kinds = risk_kinds_of([*self.names, *_told(ruleset)])
         """Which risks they look up, also to tell them."""
-        self._program = Program(hash_of)
+        self._program = Program(hash_of, lists)
         self._ready = [
             _Ready(
                 place,
@@ -212,6 +212,17 @@ def _told(ruleset: RuleSet) -> Iterator[str]:
         if rule.state is not State.PAUSED:
             for band in rule.bands:
                 yield from names_in_text(band.text)
+
+
+def list_uses(ruleset: RuleSet) -> dict[str, set[str]]:
+    """The fields that rules which are not paused look up, by the name of the list."""
+    uses: dict[str, set[str]] = {}
+    for rule in ruleset.rules:
+        trees = () if rule.state is State.PAUSED else (rule.when, rule.measure)
+        for part in (part for tree in trees if tree is not None for part in nodes_in(tree)):
+            if isinstance(part, Member) and part.list_name:
+                uses.setdefault(part.list_name, set()).add(part.name)
+    return uses
 
 
 def rule_names(rule: Rule) -> Iterator[str]:

@@ -141,7 +141,8 @@ class _Parser:
 
     def _compared(self, left: ast.expr, operator: ast.cmpop, right: ast.expr, depth: int) -> Node:
         if isinstance(operator, (ast.In, ast.NotIn)):
-            found: Node = Member(Kind.TRUTH, self._word_name(left), self._words(left, right))
+            listed = right.id if isinstance(right, ast.Name) else ""
+            found: Node = Member(Kind.TRUTH, self._word_name(left), self._words(left, right), listed)
             return Logic(Kind.TRUTH, "not", (found,)) if isinstance(operator, ast.NotIn) else found
         if type(operator) not in _COMPARISONS:
             raise _wrong(left, "compare with < <= > >= == != in, and nothing else")
@@ -203,14 +204,9 @@ class _Parser:
         return tree.value
 
     def _check_symbol(self, name: ast.expr, word: str, tree: ast.expr) -> None:
-        symbols = NAMES[self._word_name(name)].symbols
-        form = FORMS.get(self._word_name(name))
-        if form and not re.fullmatch(form, word):
-            raise _wrong(tree, f"{word!r}: {self._word_name(name)} is {len(form) // len('[A-Z]')} capital letters")
-        if not word.isprintable():
-            raise _wrong(tree, f"{word!r}: no text of a payment has such characters")
-        if symbols and word not in symbols:
-            raise _wrong(tree, f"{word!r}: {self._word_name(name)} is one of {', '.join(symbols)}")
+        unfit = unfit_word(self._word_name(name), word)
+        if unfit:
+            raise _wrong(tree, unfit)
 
     def _call(self, tree: ast.Call, depth: int) -> Node:
         function = tree.func.id if isinstance(tree.func, ast.Name) else ""
@@ -231,6 +227,18 @@ class _Parser:
         if function == "abs":
             return Arithmetic(operands[0].kind, "abs", tuple(operands))
         return _combined(tree, function, *operands)
+
+
+def unfit_word(name: str, word: str) -> str:
+    """Why the field `name` can never be `word`; "" if it can."""
+    symbols, form = NAMES[name].symbols, FORMS.get(name)
+    if form and not re.fullmatch(form, word):
+        return f"{word!r}: {name} is {len(form) // len('[A-Z]')} capital letters"
+    if not word.isprintable():
+        return f"{word!r}: no text of a payment has such characters"
+    if symbols and word not in symbols:
+        return f"{word!r}: {name} is one of {', '.join(symbols)}"
+    return ""
 
 
 def _combined(tree: ast.expr, operator: str, left: Node, right: Node) -> Node:

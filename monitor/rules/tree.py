@@ -46,10 +46,11 @@ class Compare(Node):
 
 @dataclass(frozen=True, slots=True)
 class Member(Node):
-    """A text or symbol is one of `words`."""
+    """A text or symbol is one of `words`; `list_name`: of the list that they are, to which controls may add; "" where the condition spells them out."""
 
     name: str
     words: tuple[str, ...]
+    list_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,27 @@ class Logic(Node):
     operands: tuple[Node, ...]
 
 
+def nodes_in(node: Node) -> Iterator[Node]:
+    """The tree's parts, itself first."""
+    yield node
+    match node:
+        case Arithmetic(operands=operands) | Logic(operands=operands):
+            parts = operands
+        case Compare(left=left, right=right):
+            parts = (left, right)
+        case Known(operand=operand):
+            parts = (operand,)
+        case _:
+            parts = ()
+    for part in parts:
+        yield from nodes_in(part)
+
+
 def names_in(node: Node) -> Iterator[str]:
     """Every name of the tree, in its order, with repetitions."""
-    match node:
-        case Name(name=name) | Member(name=name):
-            yield name
-        case Same(left=left, right=right):
-            yield from (left, right)
-        case Arithmetic(operands=operands) | Logic(operands=operands):
-            for each in operands:
-                yield from names_in(each)
-        case Compare(left=left, right=right):
-            yield from names_in(left)
-            yield from names_in(right)
-        case Known(operand=operand):
-            yield from names_in(operand)
+    for part in nodes_in(node):
+        match part:
+            case Name(name=name) | Member(name=name):
+                yield name
+            case Same(left=left, right=right):
+                yield from (left, right)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -38,9 +39,16 @@ def partitions_of(settings: Settings, topic: str) -> list[int]:
 
 def committed(settings: Settings, topic: str, partition: int, start: int = OFFSET_BEGINNING) -> Iterator[list[Any]]:
     """Committed messages of a partition in batches, from `start` to the end it has when it is reached. Raises `BrokerError`."""
-    config = {"fetch.queue.backoff.ms": 5, "fetch.message.max.bytes": 4 << 20, "queued.max.messages.kbytes": 32 << 10}
+    config = {
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 10,  # the end is told when the broker has waited for more
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.max.messages.kbytes": 32 << 10,
+    }
     consumer = Consumer(consumer_config(settings, _GROUP) | config)
     try:
+        with suppress(KafkaException):  # it asks by itself, but half a second later; who does not answer is found below
+            consumer.list_topics(topic, timeout=ANSWER_S)
         consumer.assign([TopicPartition(topic, partition, start)])
         heard, ended = time.monotonic(), False
         while not ended:

@@ -31,7 +31,7 @@ COPARTITIONED = ("audit", "changelog")
 
 T = TypeVar("T")
 
-OPTIONAL = ("labels", "shadow", "vectors", "rule_hits")
+OPTIONAL = ("labels", "shadow", "vectors", "rule_hits", "controls")
 """Roles of topics that decisions can be made without."""
 
 
@@ -59,7 +59,7 @@ class TopicFacts:
 
 
 def plan(settings: Settings, transactions_partitions: int | None = None) -> tuple[TopicPlan, ...]:
-    """The topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
+    """All topics. `transactions_partitions` is what the transactions topic has, if it exists already."""
     partitions = transactions_partitions or settings.topic_partitions
     replication = settings.topic_replication
     sideline = {
@@ -67,6 +67,7 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
         "retention_ms": str(SIDELINE_RETENTION_MS),
         "max_message_bytes": str(AUDIT_MAX_BYTES),
     }
+    kept = {"cleanup_policy": "delete", "retention_ms": FOREVER, "retention_bytes": FOREVER}
     durable = {"min.insync.replicas": str(max(1, replication - 1))}
 
     def topic(role: str, name: str, partitions: int, **config: str) -> TopicPlan:
@@ -85,15 +86,7 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
             retention_ms=str(DLQ_RETENTION_MS),
             max_message_bytes=str(dlq_message_bytes(settings)),
         ),
-        topic(
-            "audit",
-            settings.topic_audit,
-            partitions,
-            cleanup_policy="delete",
-            retention_ms=FOREVER,
-            retention_bytes=FOREVER,
-            max_message_bytes=str(AUDIT_MAX_BYTES),
-        ),
+        topic("audit", settings.topic_audit, partitions, max_message_bytes=str(AUDIT_MAX_BYTES), **kept),
         topic(
             "changelog",
             settings.changelog_topic,
@@ -108,6 +101,7 @@ def plan(settings: Settings, transactions_partitions: int | None = None) -> tupl
         topic("shadow", settings.topic_shadow, settings.topic_partitions, **sideline),
         topic("vectors", settings.topic_vectors, settings.topic_partitions, **sideline),
         topic("rule_hits", settings.topic_rule_hits, settings.topic_partitions, **sideline),
+        topic("controls", settings.topic_controls, 1, **kept),
     )
 
 

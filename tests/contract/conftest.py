@@ -12,7 +12,16 @@ PUBLISHED = Path(__file__).parent / "published"
 
 
 @pytest.fixture(
-    params=["transaction", "alert", "label", "audit-block", "shadow-block", "vectors-block", "rule-hits-block"]
+    params=[
+        "transaction",
+        "alert",
+        "label",
+        "audit-block",
+        "shadow-block",
+        "vectors-block",
+        "rule-hits-block",
+        "control",
+    ]
 )
 def schema_name(request: pytest.FixtureRequest) -> str:
     return request.param

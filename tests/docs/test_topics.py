@@ -17,7 +17,9 @@ def test_the_table_is_the_plan():
     planned = {
         topic.role: (
             topic.name,
-            "those of transactions" if topic.role in COPARTITIONED else "topic_partitions",
+            {"controls": "1"}.get(
+                topic.role, "those of transactions" if topic.role in COPARTITIONED else "topic_partitions"
+            ),
             {f"{key}={value}" for key, value in topic.config.items() if key != "min.insync.replicas"},
         )
         for topic in plan(Settings())

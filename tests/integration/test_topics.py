@@ -19,7 +19,7 @@ from monitor.wire.topics import await_topics, create_missing, inspect, plan
 def settings(kafka, topic_prefix):
     names = {
         f"topic_{role}": f"{topic_prefix}.{role}"
-        for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits")
+        for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits", "controls")
     }
     return Settings(brokers=kafka.bootstrap, app_id=topic_prefix, topic_partitions=2, **names)
 

@@ -3,18 +3,22 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from monitor.clock import ManualClock
+from monitor.controls.controls import NO_CONTROLS, Controls
 from monitor.deciding import DecidingContext
 from monitor.errors import ExchangeError, SchemaError
 from monitor.guard.reasons import Reason
 from monitor.rails.walled import NONE_WALLED, Walled
 from monitor.resources import shipped
-from monitor.settings import load_settings
+from monitor.rules.stored import publish
+from monitor.settings import UNSAFE_HASH_KEY, load_settings
+from monitor.versions import set_pointer
 from monitor.wire.decode import Reader
 from monitor.wire.framing import frame
-from monitor.wire.hashing import HashKey
+from monitor.wire.hashing import HashKey, hash_bytes
 from monitor.wire.records import Record, Records
 
 
@@ -120,3 +124,53 @@ async def test_a_run_is_decided_with_the_rails_that_are_walled_off_then_and_its_
     assert behind.walled is walled
     assert behind.versions == {**shipped_deciding.versions, "rails": "wallet=review"}
     assert (open_.walled, open_.versions["rails"]) == (NONE_WALLED, "")
+
+
+RULES = """
+version = "1"
+[lists]
+watched = []
+[[rule]]
+id = "watched"
+version = 1
+description = "a rule"
+when = "merchant_id in watched"
+band = [{reason_code = "x", action = "block", text = "it held"}]
+"""
+
+
+def test_controls_are_taken_whole_and_the_rules_are_made_ready_anew_only_for_other_words(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES)
+    publish(tmp_path / "rules", path)
+    set_pointer(tmp_path / "rules", "current", "1")
+    made = deciding(rules_dir=tmp_path / "rules")
+    assert (made.context.controls, made.versions["controls"]) == (NO_CONTROLS, "")
+    bare = made.context.rules
+    made.take(Controls("0@ab", rails={"card": "walled"}))
+    assert (made.context.controls.rails, made.versions["controls"]) == ({"card": "walled"}, "0@ab")
+    assert made.context.rules is bare
+    made.take(Controls("1@cd", lists={"watched": ("m-1",)}))
+    assert made.context.rules is not bare
+    path.write_text(RULES.replace('"1"', '"2"'))
+    publish(tmp_path / "rules", path)
+    set_pointer(tmp_path / "rules", "current", "2")
+    assert made.look()
+    assert made.versions["controls"] == "1@cd"
+    assert made.context.rules.ruleset.version == "2"
+    hashes = np.array([hash_bytes(b"m-1", HashKey.parse(UNSAFE_HASH_KEY)), 5], np.uint64)
+    assert made.context.rules.held(OnlyMerchants(hashes)).rows.tolist() == [0]
+
+
+class OnlyMerchants:
+    """Cells of transactions of which only the merchant is looked at."""
+
+    def __init__(self, hashes):
+        self._hashes = hashes
+
+    def __len__(self):
+        return len(self._hashes)
+
+    def text(self, name):
+        assert name == "merchant_id"
+        return self._hashes

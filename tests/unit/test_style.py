@@ -94,6 +94,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.effects_of_run": STAGES | {"monitor.rules", "monitor.alerting", "monitor.context", "monitor.withholding"},
     "monitor.pipeline": STAGES
     | {"monitor.risk", "monitor.rules", "monitor.context", "monitor.effects_of_run", "monitor.withholding"},
+    "monitor.controls": {"monitor.decide.policy", "monitor.registry.approvals", "monitor.wire"} | SETTINGS,
     "monitor.warm_up": STAGES | {"monitor.context", "monitor.pipeline", "monitor.risk", "monitor.rules"},
     # the worker: what joins the pipeline and the outside. `app` is its root, the others are its parts
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
@@ -122,6 +123,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.artifacts",
         "monitor.context",
         "monitor.candidate",
+        "monitor.controls.controls",
         "monitor.pipeline",
         "monitor.rails",
         "monitor.rules",
@@ -130,7 +132,14 @@ LAYERS: dict[str, set[str]] = {
     }
     | STAGES
     | SETTINGS,
-    "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
+    "monitor.lookout": {
+        "monitor.artifacts",
+        "monitor.controls.topic",
+        "monitor.deciding",
+        "monitor.partition",
+        "monitor.observe",
+    }
+    | SETTINGS,
     "monitor.rail_lookout": {
         "monitor.decide",
         "monitor.lookout",
@@ -149,7 +158,6 @@ LAYERS: dict[str, set[str]] = {
     "monitor.settings_artifacts": set(),
     "monitor.settings_rails": set(),
     "monitor.rails": {"monitor.decide.policy"},
-    "monitor.controls": set(),
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),
     "monitor.simulate": {"monitor.wire", "monitor.money"} | SETTINGS,
@@ -169,7 +177,9 @@ LAYERS: dict[str, set[str]] = {
     "monitor.reconcile": {
         "monitor.alerting",
         "monitor.rails.walled",
+        "monitor.artifacts",
         "monitor.audit",
+        "monitor.controls",
         "monitor.pipeline",
         "monitor.rails",
         "monitor.risk",

@@ -7,6 +7,12 @@ from monitor.wire.topics import COPARTITIONED, FOREVER, OPTIONAL, TopicFacts, To
 
 ALTER = "kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {key}={value}"
 
+_LOST = {
+    "audit": "the commit log would lose its beginning, and idle partitions their place",
+    "controls": "what people decided would end by itself, and no block's version could be rebuilt",
+}
+"""What deletion by age or size would do to the topic of a role."""
+
 
 def check_topics(planned: tuple[TopicPlan, ...], facts: Mapping[str, TopicFacts], brokers: int) -> Iterator[Finding]:
     """One finding a topic: the worst thing about it."""
@@ -53,9 +59,8 @@ def _judge_config(check: str, topic: TopicPlan, fact: TopicFacts) -> Iterator[Fi
         yield fail(check, what, alter("max.message.bytes"))
     kept = {key: found.get(key, FOREVER) for key in ("retention.ms", "retention.bytes")}
     for key, value in kept.items():
-        if topic.role == "audit" and value != FOREVER:
-            what = f"{topic.name}: {key} = {value}: the commit log would lose its beginning, and idle partitions their place"
-            yield fail(check, what, alter(key))
+        if topic.role in _LOST and value != FOREVER:
+            yield fail(check, f"{topic.name}: {key} = {value}: {_LOST[topic.role]}", alter(key))
 
 
 def _judge_copies(check: str, topic: TopicPlan, fact: TopicFacts, brokers: int) -> Iterator[Finding]:

@@ -215,6 +215,7 @@ def test_no_label_names_an_account_a_merchant_or_a_transaction(metrics):
         "rule",
         "by",
         "rail",
+        "kind",
     }
     info = {"feature_set", "version", "python", "faust_streaming", "confluent_kafka"}
     for definition in metrics.catalogue:

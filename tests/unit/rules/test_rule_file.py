@@ -63,7 +63,7 @@ def test_a_file_is_read_whole():
         (10.0, "burst_high", Level.FINAL_BLOCK),
     ]
     assert burst.measure.kind is Kind.NUMBER
-    assert watched.when == Member(Kind.TRUTH, "merchant_id", ("m-1", "m-2"))
+    assert watched.when == Member(Kind.TRUTH, "merchant_id", ("m-1", "m-2"), "watched")
     assert (watched.state, watched.bands[0].level) == (State.SHADOW, Level.ALLOW)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.decide.policy import Level
 from monitor.rules.rule_file import read_rules
-from monitor.rules.ruleset import Engine
+from monitor.rules.ruleset import Engine, list_uses
 from tests.unit.rules.conftest import Table
 
 
@@ -109,3 +109,36 @@ def test_constants_and_empty_runs_are_no_special_case(table, n):
     rules = engine(rule("always", "1 < 2") + BANDS.replace('"count_5m"', '"3 * 2"'), cells)
     assert rules.held(cells).rows.size == 2 * n
     assert np.array_equal(rules.levels(rules.held(cells), n), np.ones(n))
+
+
+LISTS = """
+version = "1"
+[lists]
+sanctioned = []
+watched = ["m-1"]
+[[rule]]
+id = "sanctioned"
+version = 1
+description = "a rule"
+when = "country in sanctioned or not (merchant_id not in watched)"
+band = [{reason_code = "x", action = "block", text = "it held"}]
+"""
+
+
+def test_lists_have_words_of_the_file_and_words_from_elsewhere(table):
+    cells = table(4, country=["KP", "DE", None, "DE"], merchant_id=["m-9", "m-1", "m-2", None])
+    rules = read_rules(LISTS, Path("rules.toml"))
+
+    def rows(**lists):
+        return Engine(rules, cells.hash_of, lists).held(cells).rows.tolist()
+
+    assert rows() == [1]
+    assert rows(sanctioned=("KP",)) == [0, 1]
+    assert rows(watched=("m-1", "m-2"), elsewhere=("DE",)) == [1, 2]
+
+
+def test_it_is_known_which_field_a_list_is_looked_up_for():
+    rules = read_rules(LISTS, Path("rules.toml"))
+    assert list_uses(rules) == {"sanctioned": {"country"}, "watched": {"merchant_id"}}
+    paused = read_rules(LISTS.replace("version = 1", 'version = 1\nstate = "paused"'), Path("rules.toml"))
+    assert list_uses(paused) == {}

@@ -29,6 +29,7 @@ def test_the_plan_has_a_topic_for_each_role_under_its_configured_name():
         "shadow": "shadow",
         "vectors": "vectors",
         "rule_hits": "rule-hits",
+        "controls": "controls",
     }
 
 
@@ -45,6 +46,7 @@ def test_audit_and_changelog_follow_the_partitions_that_transactions_really_has(
         "shadow": 4,
         "vectors": 4,
         "rule_hits": 4,
+        "controls": 1,
     }
 
 

@@ -32,7 +32,7 @@ def test_a_topic_whose_settings_the_broker_does_not_tell_is_believed(role):
 @pytest.mark.parametrize("role", PLANNED)
 def test_a_missing_topic_fails_and_one_that_decisions_are_made_without_warns(role):
     finding = judge_topic(PLANNED[role], TopicFacts(PLANNED[role].name, exists=False), brokers=1)
-    assert finding.status == ("warn" if role in ("labels", "shadow", "vectors", "rule_hits") else "fail")
+    assert finding.status == ("warn" if role in ("labels", "shadow", "vectors", "rule_hits", "controls") else "fail")
     assert finding.fix == "monitor topics create"
 
 
@@ -57,6 +57,8 @@ def test_alerts_may_have_other_partitions_than_transactions():
         ("audit", "cleanup.policy", "compact"),
         ("audit", "retention.ms", "604800000"),
         ("audit", "retention.bytes", "1000000"),
+        ("controls", "cleanup.policy", "compact"),
+        ("controls", "retention.ms", "604800000"),
         ("audit", "max.message.bytes", "1048588"),
         ("dlq", "max.message.bytes", "1048588"),
     ],

@@ -1,0 +1,162 @@
+"""The topic of controls: read whole, written with the broker's acknowledgement, and followed by workers. Blocks; called in threads."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from monitor.controls.book import ControlBook
+from monitor.controls.history import Written
+from monitor.controls.record import SCHEMA, Signed
+from monitor.errors import BrokerError, TopicError
+from monitor.registry.approvals import Policy
+from monitor.resources import shipped
+from monitor.settings import Settings
+from monitor.wire.committed import committed, partitions_of
+from monitor.wire.kafka_config import consumer_config, producer_config
+from monitor.wire.schema_source import open_source
+
+log = logging.getLogger(__name__)
+
+PARTITION = 0
+"""The only one: there is one order of all controls."""
+
+ANSWER_S = 5.0
+"""How long the broker may take to answer a worker that looks for further controls, and to hand out what there is."""
+
+WRITTEN_S = 30.0
+AT_ONCE = 1_000
+
+_GROUP = "monitor-controls"  # never joined, never committed
+
+
+def controls_records(settings: Settings) -> Iterator[Written]:
+    """All records of the topic. Raises `TopicError` when there is none such, `BrokerError` when Kafka does not answer."""
+    partitions_of(settings, settings.topic_controls)
+    for batch in committed(settings, settings.topic_controls, PARTITION):
+        for message in batch:
+            yield message.offset(), message.key(), message.value()
+
+
+def write_controls(settings: Settings, controls: Sequence[Signed]) -> list[int]:
+    """Produce them, in their order, and the offsets they were acknowledged at by all replicas in sync. Raises `BrokerError`."""
+    topic = settings.topic_controls
+    schema_id = open_source(settings).id_of(f"{topic}-value", (shipped("schemas") / SCHEMA).read_text(encoding="utf-8"))
+    offsets: list[int] = []
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            offsets.append(message.offset())
+        else:
+            failed.append(error)
+
+    producer = Producer(producer_config(settings) | {"message.timeout.ms": int(WRITTEN_S * 1000)})
+    try:
+        for each in controls:
+            value = each.value(schema_id)
+            producer.produce(topic, value, each.control.key.encode(), PARTITION, on_delivery=delivered)
+        left = producer.flush(WRITTEN_S + ANSWER_S)
+    except (KafkaException, BufferError) as error:
+        raise BrokerError(f"topic {topic}: {error}; see monitor controls list for what was written") from None
+    if left or failed:
+        why = failed[0].str() if failed else f"no answer in {WRITTEN_S:.0f} s"
+        raise BrokerError(
+            f"topic {topic}: {left + len(failed)} of {len(controls)} not acknowledged ({why}); see monitor controls list, then decide the rest anew"
+        )
+    return offsets
+
+
+class ControlsFollower:
+    """A worker's book, and what it has not read yet. Opens no connection before it looks."""
+
+    def __init__(self, settings: Settings, policy: Policy, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._topic = settings.topic_controls
+        self._config = consumer_config(settings, _GROUP) | {"fetch.wait.max.ms": 10}
+        self._monotonic_s = monotonic_s
+        self._consumer: Consumer | None = None
+        self._there = False
+        self._next = 0
+        self._one_at_a_time = threading.Lock()
+        self.book = ControlBook(policy)
+        self.problem: str | None = None
+        """Why the book may not be all there is; None while it is."""
+
+    def look(self) -> bool:
+        """Read what is there by now, for `ANSWER_S` at most; whether the book grew. What goes wrong is `problem`; what was read before stays."""
+        with self._one_at_a_time:
+            before = self.book.last_offset
+            try:
+                problem = self._read()
+            except (KafkaException, BrokerError) as error:
+                problem = f"topic {self._topic}: {error}; going on with the controls known"
+            if problem is not None and self.problem is None:
+                log.warning("controls", extra={"error": problem})
+            self.problem = problem
+            return self.book.last_offset > before
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._one_at_a_time:
+            if self._consumer is not None:
+                self._consumer.close()
+                self._consumer = None
+
+    def _read(self) -> str | None:
+        consumer = self._opened()
+        first, end = self._bounds(consumer)
+        if end < self._next:
+            raise TopicError(
+                f"{end} records, {self._next} were read; it was emptied or made anew: restore it, or restart"
+            )
+        if self._next < end:
+            # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
+            consumer.assign([TopicPartition(self._topic, PARTITION, max(self._next, first))])
+            try:
+                self._read_to(consumer, end)
+            finally:
+                consumer.unassign()
+        if first > 0:
+            return f"topic {self._topic}: begins at {first}: older controls were deleted; set its retention.ms and retention.bytes to -1"
+        return None
+
+    def _read_to(self, consumer: Consumer, end: int) -> None:
+        deadline = self._monotonic_s() + ANSWER_S
+        while self._next < end:
+            if self._monotonic_s() > deadline:
+                raise BrokerError(f"read up to {self._next} of {end} in {ANSWER_S:g} s; is Kafka overloaded?")
+            for message in consumer.consume(AT_ONCE, 0.05):
+                self._take(message)
+
+    def _take(self, message: Any) -> None:
+        error = message.error()
+        if error is None:
+            refused = self.book.add(message.offset(), message.key(), message.value())
+            if refused is not None:
+                log.error("control refused", extra={"error": refused})
+            self._next = message.offset() + 1
+        elif error.code() == KafkaError._PARTITION_EOF:  # behind markers of transactions too
+            self._next = max(self._next, message.offset())
+        elif not error.retriable():
+            raise BrokerError(error.str())
+
+    def _opened(self) -> Consumer:
+        """Once the topic is there."""
+        if self._consumer is None:
+            self._consumer = Consumer(self._config)
+        if not self._there:
+            found = self._consumer.list_topics(self._topic, timeout=ANSWER_S).topics[self._topic]
+            if found.error is not None:
+                raise TopicError(f"{found.error}; monitor topics create makes it")
+            self._there = True
+        return self._consumer
+
+    def _bounds(self, consumer: Consumer) -> tuple[int, int]:
+        """The first offset, and that behind the last."""
+        found = consumer.get_watermark_offsets(TopicPartition(self._topic, PARTITION), timeout=ANSWER_S)
+        if found is None:
+            raise BrokerError(f"no answer in {ANSWER_S:g} s; is Kafka up?")
+        return int(found[0]), int(found[1])

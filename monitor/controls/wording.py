@@ -1,0 +1,40 @@
+"""A control in words, as it is listed, and as a signer reads it."""
+
+import datetime as dt
+
+from monitor.controls.record import LIST_ENTRY, OVERRIDE, RAIL, SUPPRESSION, Control
+
+
+def said(control: Control) -> str:
+    """What it does."""
+    match control.kind:
+        case kind if kind == SUPPRESSION:
+            about = (
+                ("account", control.account_id),
+                ("rule", control.rule_id),
+                ("reason", control.reason_code),
+            )
+            names = ", ".join(f"{name} {value}" for name, value in about if value is not None)
+            found = f"suppress {names}" + ("; blocks too" if control.blocks else "")
+        case kind if kind == OVERRIDE:
+            found = f"{control.outcome} account {control.account_id}"
+        case kind if kind == LIST_ENTRY:
+            found = f"list {control.list_name}: {control.word}"
+        case kind if kind == RAIL:
+            found = f"rail {control.rail}: {control.state}"
+        case kind:
+            raise ValueError(f"{kind!r}: no kind of control")
+    return f"{found} (withdrawn)" if control.withdrawn else found
+
+
+def time_text(time_ms: int) -> str:
+    """UTC, to the millisecond, as ISO 8601 has it."""
+    moment = dt.datetime.fromtimestamp(time_ms // 1000, dt.UTC).replace(microsecond=time_ms % 1000 * 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def span_text(control: Control) -> str:
+    """From when until when, by payments' event time."""
+    if control.until_ms is None:
+        return "until withdrawn"
+    return f"{time_text(control.from_ms)[:19]}Z to {time_text(control.until_ms)[:19]}Z"

@@ -1,0 +1,107 @@
+"""Following the topic of controls, on librdkafka's mock cluster; the rest is in tests/integration/test_controls.py."""
+
+import pytest
+from confluent_kafka import Producer
+
+from monitor.controls import topic as topic_module
+from monitor.controls.record import Signed
+from monitor.controls.topic import ControlsFollower, controls_records, write_controls
+from monitor.embedded.mock import MockCluster
+from monitor.errors import BrokerError, TopicError
+from monitor.settings import Settings
+from monitor.wire.kafka_config import producer_config
+from tests.unit.controls.conftest import NOBODY, NOW, control, record
+
+MADE = [control("rail"), control("override"), control("rail", state="open", created_at=NOW + 1)]
+
+
+@pytest.fixture
+def mock():
+    with MockCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def settings(mock):
+    return Settings(brokers=mock.bootstrap)
+
+
+@pytest.fixture
+def follower(settings):
+    made = ControlsFollower(settings, NOBODY)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topic(mock, settings):
+    mock.create_topic(settings.topic_controls, 1)
+    return settings.topic_controls
+
+
+@pytest.mark.usefixtures("topic")
+def test_what_is_written_is_followed_and_read_whole(settings, follower):
+    assert not follower.look()
+    assert (follower.problem, follower.book.version) == (None, "")
+    assert write_controls(settings, [Signed(each) for each in MADE[:2]]) == [0, 1]
+    assert follower.look()
+    assert not follower.look()
+    assert write_controls(settings, [Signed(MADE[2])]) == [2]
+    assert follower.look()
+    assert follower.book.controls.rails == {"card": "open"}
+    assert [(offset, key) for offset, key, _ in controls_records(settings)] == [
+        (at, each.key.encode()) for at, each in enumerate(MADE)
+    ]
+    again = ControlsFollower(settings, NOBODY)
+    assert again.look()
+    assert again.book.controls == follower.book.controls
+    again.close()
+
+
+def test_a_topic_that_is_missing_is_told_and_taken_when_it_is_there(mock, settings, follower):
+    assert not follower.look()
+    assert "topic controls" in follower.problem
+    assert follower.book.version == ""
+    mock.create_topic(settings.topic_controls, 1)
+    write_controls(settings, [Signed(MADE[0])])
+    assert follower.look()
+    assert follower.problem is None
+
+
+@pytest.mark.usefixtures("topic")
+def test_what_is_passed_over_is_told_and_what_follows_is_taken(settings, follower):
+    producer = Producer(producer_config(settings))
+    producer.produce(settings.topic_controls, b"no control", b"rail/card", 0)
+    key, value = record(MADE[0])
+    producer.produce(settings.topic_controls, value, key, 0)
+    assert producer.flush(10) == 0
+    assert follower.look()
+    assert follower.book.refusals == 1
+    assert follower.book.controls.rails == {"card": "walled"}
+
+
+@pytest.mark.usefixtures("topic")
+def test_while_the_broker_is_away_the_controls_known_go_on(mock, settings, follower, monkeypatch):
+    write_controls(settings, [Signed(MADE[0])])
+    assert follower.look()
+    version = follower.book.version
+    monkeypatch.setattr(topic_module, "ANSWER_S", 0.5)
+    mock.down()
+    assert not follower.look()
+    assert "going on with the controls known" in follower.problem
+    assert follower.book.version == version
+    mock.up()
+    while follower.problem is not None:
+        follower.look()
+    assert follower.book.controls.rails == {"card": "walled"}
+
+
+def test_who_reads_a_topic_that_is_missing_is_told_so(settings):
+    with pytest.raises(TopicError, match="controls"):
+        list(controls_records(settings))
+
+
+def test_what_is_not_acknowledged_is_an_error(settings, monkeypatch):
+    monkeypatch.setattr(topic_module, "WRITTEN_S", 0.2)
+    with pytest.raises(BrokerError, match="1 of 1 not acknowledged"):
+        write_controls(settings, [Signed(MADE[0])])
