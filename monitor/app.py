@@ -27,6 +27,7 @@ from monitor.observe.partition_values import PartitionValues
 from monitor.partition import Surroundings
 from monitor.served_vectors import ServedVectors
 from monitor.settings import Settings
+from monitor.shedding import Shedding
 from monitor.sideline import Sideline, Watcher
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
@@ -119,6 +120,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         reach=reach,
         partitions=source.partitions,
         sideline=Sideline(_watchers(settings, deciding), BestEffortWriter(producer_config(settings)), metrics.model),
+        shedding=Shedding(settings.shed_after_s),
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(

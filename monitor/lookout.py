@@ -22,6 +22,9 @@ ASK_INTERVAL_S = 10.0
 DRIFT_INTERVAL_S = 10.0
 """How often the drift is worked out."""
 
+STRAIN_INTERVAL_S = 1.0
+"""How often it is told whether the clock is wrong and decisions are late."""
+
 
 def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, around: Surroundings) -> None:
     """The timers that take newer models, candidates and snapshots of risk, and tell how far the world has moved from the model."""
@@ -36,6 +39,10 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
     @app.timer(DRIFT_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def measure_drift() -> None:
         around.metrics.model.set_drift(around.drift.indexes())
+
+    @app.timer(STRAIN_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def tell_of_strain() -> None:
+        note_strain(around)
 
     @app.timer(ASK_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def ask_for_schemas() -> None:
@@ -57,9 +64,20 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
 
 
 def note_degraded(state: Degraded, on: bool, health: Health, metrics: Metrics) -> None:
-    """Tell both pages that the worker goes on without a part of itself, or has it back."""
+    """Tell both pages that the worker goes on without a part of itself, or has it back; the log hears of each change once."""
+    if on != (state in health.degraded):
+        log.warning("degraded" if on else "no longer degraded", extra={"state": state.value})
     health.note_degraded(state, on)
     metrics.set_degraded(state, on)
+
+
+def note_strain(around: Surroundings) -> None:
+    """Tell the pages what the last runs say of this machine's clock, and whether they came too late to be explained."""
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    around.metrics.strain.set_clock_skew(around.clock_watch.skew_ms(now_ms, monotonic_s))
+    is_behind = around.clock_watch.correction_ms(now_ms, monotonic_s) > 0
+    note_degraded(Degraded.CLOCK, is_behind, around.health, around.metrics)
+    note_degraded(Degraded.EXPLANATIONS, around.shedding.is_on(monotonic_s), around.health, around.metrics)
 
 
 def note_artifacts(

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ from monitor.cutting import MAX_RUN_BYTES, Cutting, quarantine_command
 from monitor.effects.audit import Position
 from monitor.errors import FencedError, GapError
 from monitor.failpoints import Reach, pass_by
+from monitor.observe.clock_watch import ClockWatch
 from monitor.observe.drift import DriftWatch
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.observe.rule_metrics import RuleFigures
 from monitor.observe.run_figures import RunFigures
 from monitor.rules.ruleset import Hits, RuleSet, State
+from monitor.shedding import Shedding
 from monitor.sideline import Sideline, Watched
 from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
@@ -63,6 +65,8 @@ class Surroundings:
     partitions: int = 1
     drift: DriftWatch = field(default_factory=DriftWatch)
     sideline: Sideline = field(default_factory=Sideline)
+    clock_watch: ClockWatch = field(default_factory=ClockWatch)
+    shedding: Shedding = field(default_factory=Shedding)
 
 
 _FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
@@ -222,7 +226,9 @@ class Partition:
         around.health.note_run(self.number)
         context = await around.context(records)
         watch = Stopwatch()
-        now_ms = around.clock.now_ms()
+        now_ms, late = self._when(records)
+        if late:
+            context = replace(context, explaining=False)
         run = Run(self.position.topic, self.number, self.position.last_offset, records)
         try:
             decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
@@ -239,44 +245,42 @@ class Partition:
         self.position = decided.position
         self._tell(Watched(run, self.position.topic_id, decided, context), watch, now_ms)
 
+    def _when(self, records: Records) -> tuple[int, bool]:
+        """The time by which to decide these records, and whether they come too late to explain anything."""
+        around, written = self._around, records.timestamps
+        monotonic_s = around.clock.monotonic_s()
+        now_ms = around.clock_watch.note(self.number, int(written[-1]), around.clock.now_ms(), monotonic_s)
+        return now_ms, around.shedding.sheds(int(written[0]), now_ms, monotonic_s)
+
     def _tell(self, watched: Watched, watch: Stopwatch, now_ms: int) -> None:
         """A run was committed: the pages hear of it, and who looks on."""
         around, decided, context, records = self._around, watched.decided, watched.context, watched.run.records
         around.sideline.offer(watched)
         around.health.note_commit(self.number)
         around.drift.record(
-            context.versions.get("model", ""),
-            decided.features,
-            decided.scores,
-            decided.columns.longs[CHANNEL],
-            records.offsets,
-        )
+            context.versions.get("model", ""), decided.features, decided.scores, decided.columns.longs[CHANNEL], records.offsets
+        )  # fmt: skip
         if context.rules is not None:
             around.metrics.record_rules(figures_of(context.rules.ruleset, decided.ruled.hits))
-        around.metrics.record_run(
-            RunFigures(
-                partition=self.number,
-                dispositions=decided.dispositions,
-                reasons=decided.reasons,
-                flags=decided.flags,
-                event_times_ms=decided.event_times_ms,
-                scores=decided.scores,
-                alert_outcomes=decided.alert_outcomes,
-                record_times_ms=records.timestamps[[0, -1]],
-                detected_at_ms=now_ms,
-                committed_at_ms=around.clock.now_ms(),
-                commit_s=watch.laps[Stage.COMMIT],
-                stages_s=watch.laps,
-                watermark_ms=decided.watermark_ms,
-                last_offset=self.position.last_offset,
-                audit_height=self.position.height,
-                accounts=len(self.accounts),
-                horizons_ms=decided.horizons_ms,
-                swept=decided.swept,
-                misplaced=self._misplaced(records, decided.flags),
-                partial=decided.partial,
-            )
-        )
+        around.metrics.record_run(RunFigures(
+            partition=self.number,
+            dispositions=decided.dispositions, reasons=decided.reasons, flags=decided.flags,
+            event_times_ms=decided.event_times_ms, scores=decided.scores, alert_outcomes=decided.alert_outcomes,
+            record_times_ms=records.timestamps[[0, -1]],
+            detected_at_ms=now_ms,
+            committed_at_ms=now_ms + round(sum(watch.laps.values()) * 1000),
+            commit_s=watch.laps[Stage.COMMIT],
+            stages_s=watch.laps,
+            watermark_ms=decided.watermark_ms,
+            last_offset=self.position.last_offset,
+            audit_height=self.position.height,
+            accounts=len(self.accounts),
+            horizons_ms=decided.horizons_ms,
+            swept=decided.swept,
+            misplaced=self._misplaced(records, decided.flags),
+            partial=decided.partial,
+            unexplained=0 if context.explaining else decided.alert_outcomes.size,
+        ))  # fmt: skip
 
     def _misplaced(self, records: Records, flags: NDArray[np.uint16]) -> int:
         new = np.flatnonzero(flags & _FIRST).tolist()

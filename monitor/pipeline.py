@@ -38,7 +38,7 @@ from monitor.money.exchange import ExchangeTable
 from monitor.risk.book import Book, with_risk
 from monitor.rules.ruled import NO_RULES, Ruled, in_words, ruled
 from monitor.rules.ruleset import Engine
-from monitor.scoring.explain import explain
+from monitor.scoring.explain import explain, left_out
 from monitor.scoring.model import Judged, Model
 from monitor.stages import Stage
 from monitor.state.accounts import SWEEP_AT_LEAST, Accounts
@@ -74,6 +74,8 @@ class Context:
     versions: Mapping[str, str]
     sweep_at_least: int = SWEEP_AT_LEAST
     """0: forgotten accounts stay in memory."""
+    explaining: bool = True
+    """False: alerts go without the model's explanation (`monitor/shedding.py`)."""
 
     @property
     def risk_kinds(self) -> tuple[int, ...]:
@@ -200,6 +202,7 @@ def _judge(features: NDArray[np.float64], scored: NDArray[np.bool_], model: Mode
 def _lacking(judged: Judged, context: Context) -> NDArray[np.uint8]:
     """What each record's decision had to do without: bits of `Lacking`."""
     always = (Lacking.MODEL if context.model is None else 0) | (Lacking.RULES if context.rules is None else 0)
+    always |= 0 if context.explaining else Lacking.EXPLANATIONS
     return judged.partial * np.uint8(Lacking.RISK) | np.uint8(always)
 
 
@@ -274,27 +277,20 @@ def _alerts(draft: _Draft, position: Position, context: Context, now_ms: int) ->
     """An alert for each record of `draft.alerting`; only these are ever explained and spelled out."""
     model, names, at, rules = context.model, context.names, draft.alerting, context.rules or NO_RULES
     features, scores = draft.features, draft.judged.scores
+    why = None if model is None else left_out(now_ms, draft.run.records.timestamps, at)
+    if model is not None and context.explaining:
+        why = explain(model, features[at], draft.judged.by[at])
     alerts = alerts_of(
-        draft.columns,
-        at,
-        draft.offsets,
-        outcomes=draft.outcome,
-        modelled=draft.modelled,
-        scores=scores,
+        draft.columns, at, draft.offsets,
+        outcomes=draft.outcome, modelled=draft.modelled, scores=scores,
         degraded=_lacking(draft.judged, context),
         thresholds=model or NEVER,
-        why=None if model is None else explain(model, features[at], draft.judged.by[at]),
+        why=why,
         said=in_words(rules, draft.ruled, draft.columns, features, scores, at),
-    )
+    )  # fmt: skip
     issuer = Issuer(
-        topic=names.alerts,
-        schema_id=context.alert_schema_id,
-        app_id=names.app_id,
-        detected_at=now_ms,
-        model_version="" if model is None else model.version,
-        feature_set="" if model is None else model.feature_set,
-        source_topic=draft.run.topic,
-        source_topic_id=position.topic_id,
-        source_partition=draft.run.partition,
-    )
+        topic=names.alerts, schema_id=context.alert_schema_id, app_id=names.app_id, detected_at=now_ms,
+        model_version="" if model is None else model.version, feature_set="" if model is None else model.feature_set,
+        source_topic=draft.run.topic, source_topic_id=position.topic_id, source_partition=draft.run.partition,
+    )  # fmt: skip
     return alert_messages(alerts, issuer)

@@ -25,6 +25,8 @@ class Degraded(StrEnum):
     RISK = "risk"  # no snapshot of risk is in force now: what stands beside the forest and needs one is silent
     SCHEMAS = "schemas"  # the schema source does not answer: known schemas go on
     RAIL = "rail"  # a payment rail is walled off: its transactions get a policy outcome
+    CLOCK = "clock"  # this machine's clock is behind the records': it is corrected by what they say
+    EXPLANATIONS = "explanations"  # decisions come late: alerts go without the model's explanation
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,17 @@ def explain(model: Model, features: NDArray[np.float64], by: NDArray[np.uint8]) 
     return Explanations(columns.features, taken, values, baselines, order, sentences, said)
 
 
+def left_out(now_ms: int, written_ms: NDArray[np.int64], rows: NDArray[np.int64]) -> Explanations:
+    """In place of explanations of `rows` int64[m]: a sentence each, and no attributions.
+
+    `written_ms` int64[n]: Kafka timestamps of the run's records; one before the first's, or without any, counts as the first.
+    """
+    m = len(rows)
+    nothing, late_ms = np.zeros((m, 0)), now_ms - np.maximum(written_ms[rows], written_ms[0])
+    sentences = [f"explanation left out: decided {max(late, 0) // 1000} s late" for late in late_ms.tolist()]
+    return Explanations((), nothing, nothing, nothing, np.zeros((m, 0), np.int64), sentences, np.ones(m, np.int64))
+
+
 def _sentences(
     features: tuple[Feature, ...],
     values: NDArray[np.float64],

@@ -26,6 +26,8 @@ class Lacking(IntFlag):
     """No snapshot of labels was in force at its time, or some feature was not a number: a part of the model could not say."""
     RULES = 4
     """No rules were looked at: those that are to be served were refused, and there were none before."""
+    EXPLANATIONS = 16
+    """It came late, and its run went without the model's explanations. The decision itself is whole."""
 
 
 class Flag(IntFlag):

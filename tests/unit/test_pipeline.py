@@ -432,6 +432,37 @@ def test_rules_that_were_refused_are_missing_and_that_is_said(records, context, 
     assert {tuple(alert["degraded"]) for alert in bare.alerts} == {("rules",)}
 
 
+def test_a_run_that_comes_late_loses_explanations_and_no_decision(records, ruling, ruled):
+    late = [replace(record, timestamp=SPEC.end_ms - 75_900 + record.offset % 2 * 70_000) for record in records]
+    made = Pass(late, replace(ruling, explaining=False), [400])
+    for field in ("offset", "score", "disposition", "outcome", "reason", "flags", "suppression"):
+        assert made.decisions[field].tobytes() == ruled.decisions[field].tobytes(), field
+    assert set(made.decisions["degraded"]) == {Lacking.EXPLANATIONS}
+    assert made.state == ruled.state
+    assert len(made.alerts) == len(ruled.alerts)
+    modelled = 0
+    for alert, whole in zip(made.alerts, ruled.alerts, strict=True):
+        assert alert["degraded"] == ["explanations"]
+        assert alert["attributions"] == []
+        by_rules = [hit["text"] for hit in whole["rule_hits"]]
+        says = [f"explanation left out: decided {5 if alert['source_offset'] % 2 else 75} s late"]
+        asked = len(whole["reasons"]) > len(by_rules)  # the model would have alerted by itself
+        assert alert["reasons"] == by_rules + says * asked
+        modelled += asked
+        changed = ("degraded", "attributions", "reasons")
+        assert {name: alert[name] for name in alert if name not in changed} == {
+            name: whole[name] for name in whole if name not in changed
+        }
+    assert 5 < modelled < len(made.alerts)
+
+
+def test_without_model_and_explanations_rules_speak_alone(records, ruling):
+    alone = Pass(records, replace(ruling, model=None, explaining=False), [300])
+    assert set(alone.decisions["degraded"]) == {Lacking.MODEL | Lacking.EXPLANATIONS}
+    assert {tuple(alert["degraded"]) for alert in alone.alerts} == {("model", "explanations")}
+    assert all(alert["reasons"] == [hit["text"] for hit in alert["rule_hits"]] for alert in alone.alerts)
+
+
 def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, context, risky):
     book, merchant, middle = risky[0].risk, risky[1], risky[2]
     text = 'version = "1"\n[[rule]]\nid = "r"\nversion = 1\ndescription = "d"\nwhen = "merchant_risk_3d > 0.5"\n' + (

@@ -1,0 +1,73 @@
+"""What the pages and the log are told of a worker that goes on without a part of itself."""
+
+import logging
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from monitor.clock import ManualClock
+from monitor.lookout import note_degraded, note_strain
+from monitor.observe.clock_watch import AT_LEAST
+from monitor.observe.health import Degraded, Health
+from monitor.observe.metrics import Metrics
+from monitor.partition import Surroundings
+from monitor.shedding import HOLD_S, Shedding
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def around(registry):
+    """What a partition uses, as far as strain is concerned."""
+    clock = ManualClock()
+    return Surroundings(
+        takeover=None, context=None, executor=None, clock=clock, metrics=Metrics(registry), health=Health(clock),
+        fatal=None, max_run_records=1, max_queue_records=1, shedding=Shedding(60),
+    )  # fmt: skip
+
+
+def test_a_change_is_logged_once_and_told_on_both_pages(around, registry, caplog):
+    caplog.set_level(logging.WARNING)
+    for on in (False, True, True, False, False):
+        note_degraded(Degraded.RISK, on, around.health, around.metrics)
+        assert (Degraded.RISK in around.health.degraded) is on
+        assert registry.get_sample_value("monitor_degraded", {"state": "risk"}) == on
+    assert [(record.message, record.state) for record in caplog.records] == [
+        ("degraded", "risk"),
+        ("no longer degraded", "risk"),
+    ]
+
+
+def test_a_clock_that_is_behind_is_told_with_how_much_and_taken_back(around, registry):
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(0, now_ms + 5_000, now_ms, monotonic_s)
+    note_strain(around)
+    assert around.health.degraded == {Degraded.CLOCK}
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 5.0
+    around.clock_watch.forget(0)
+    note_strain(around)
+    assert around.health.degraded == frozenset()
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 0.0
+
+
+def test_a_clock_that_is_right_has_no_skew_however_runs_lag(around, registry):
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(0, now_ms - 5_000, now_ms, monotonic_s)
+    note_strain(around)
+    assert around.health.degraded == frozenset()
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 0.0
+
+
+def test_late_runs_are_told_until_there_were_none_for_a_while(around):
+    now_ms = around.clock.now_ms()
+    around.shedding.sheds(now_ms - 61_000, now_ms, around.clock.monotonic_s())
+    note_strain(around)
+    assert around.health.degraded == {Degraded.EXPLANATIONS}
+    around.clock.advance_ms(round(HOLD_S * 1000) + 1)
+    note_strain(around)
+    assert around.health.degraded == frozenset()
