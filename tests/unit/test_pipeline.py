@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from monitor.clock import ManualClock
-from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
+from monitor.decide.policy import APPROVE, BLOCK, NEVER, OUTCOMES, REVIEW, combined, outcomes
 from monitor.deciding import DecidingContext
 from monitor.effects.alert_ids import alert_id
 from monitor.effects.alerts import alert_schema
@@ -461,6 +461,35 @@ def test_without_model_and_explanations_rules_speak_alone(records, ruling):
     assert set(alone.decisions["degraded"]) == {Lacking.MODEL | Lacking.EXPLANATIONS}
     assert {tuple(alert["degraded"]) for alert in alone.alerts} == {("model", "explanations")}
     assert all(alert["reasons"] == [hit["text"] for hit in alert["rule_hits"]] for alert in alone.alerts)
+
+
+@settings(max_examples=40)
+@given(
+    field=st.sampled_from(["amount_mean", "amount_variance", "gap_mean", "tile_max"]),
+    number=st.one_of(st.sampled_from([np.nan, np.inf, -np.inf]), st.floats()),
+)
+def test_what_is_no_number_in_an_account_is_never_scored_never_raises_and_is_marked(field, number, records, ruling):
+    accounts, half = Accounts(), len(records) // 2
+    first = Run("transactions", PARTITION, -1, Records.of(records[:half]))
+    position = decide_run(first, accounts, begin(), ruling, SPEC.end_ms).position
+    with np.errstate(over="ignore"):
+        accounts.records[field] = number
+    run = Run("transactions", PARTITION, half - 1, Records.of(records[half:]))
+    decided = decide_run(run, accounts, position, ruling, SPEC.end_ms)
+    decisions = read_block(decided.messages[-1].value).decisions
+    assert not np.isinf(decided.features).any()
+    scored = decisions["disposition"] == Disposition.SCORED
+    numbers = np.isfinite(decided.features[:, [INDEX[name] for name in FEATURES]]).all(axis=1)
+    assert (np.isfinite(decided.scores) == (scored & numbers)).all()
+    assert ((decisions["degraded"] & Lacking.RISK != 0) == (scored & ~numbers)).all()
+    alone = outcomes(decided.scores, NEVER)
+    assert (decided.outcomes == combined(alone, decided.ruled.levels))[~numbers].all()
+    if not np.isfinite(number) and field == "amount_mean":
+        assert (scored & ~numbers).any()
+    told = [message for message in decided.messages if message.topic == ruling.names.alerts]
+    for message in told:
+        alert = fastavro.schemaless_reader(io.BytesIO(message.value[HEADER_BYTES:]), alert_schema(), None)
+        assert not any(word in text.split() for text in alert["reasons"] for word in ("nan", "inf", "-inf"))
 
 
 def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, context, risky):
