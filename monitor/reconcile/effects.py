@@ -1,5 +1,6 @@
 """Alerts and dead letters as they were read, by the partition of the transaction that each is about."""
 
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ _SCORE = struct.Struct("<d")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What an alert says that a decision says too; `score` is its eight bytes."""
+    """What an alert says that a decision says too; `score` is its eight bytes, NaN's where no model scored it."""
 
     id: str
     outcome: int
@@ -58,9 +59,8 @@ class Sorter:
             if fields["source_topic"] != self._topic or source != f"/fraud-monitor/{self._app_id}":
                 continue
             partition, offset = fields["source_partition"], fields["source_offset"]
-            alert = Alert(
-                str(fields["alert_id"]), OUTCOMES.index(fields["outcome"]), _SCORE.pack(fields["anomaly_score"])
-            )
+            score = math.nan if fields["anomaly_score"] is None else fields["anomaly_score"]
+            alert = Alert(str(fields["alert_id"]), OUTCOMES.index(fields["outcome"]), _SCORE.pack(score))
             self._note_order("alert", message.partition(), partition, offset)
             self.written[partition].alerts[offset].append(alert)
 
