@@ -119,11 +119,6 @@ class Settings(ArtifactSettings):
         description="128-bit key (32 hex digits) of all string hashes; set it once, in production, and never change it.",
     )
     # time
-    shed_after_s: float = Field(
-        60.0,
-        ge=0,
-        description="Alerts of a run whose oldest record has waited longer than this leave out the model's explanation; 0: they never do.",
-    )
     commit_timeout_s: float = Field(
         30.0, gt=0, le=600, description="How long a transaction may take before the worker leaves with exit code 75."
     )
@@ -140,6 +135,11 @@ class Settings(ArtifactSettings):
     )
     recovery_timeout_s: float = Field(
         600.0, ge=10, description="Longest time the state of the assigned partitions may take to load."
+    )
+    shed_after_s: float = Field(
+        60.0,
+        ge=0,
+        description="Alerts of a run whose oldest record has waited longer than this leave out the model's explanation; 0: they never do.",
     )
     # security
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = Field(

@@ -53,7 +53,7 @@ class RunFigures:
     swept: int
     misplaced: int
     partial: int
-    unexplained: int = 0
+    unexplained: int
 
 
 @nb.njit(cache=True, nogil=True)
