@@ -9,6 +9,7 @@ import numpy as np
 from monitor.artifacts import Artifacts
 from monitor.clock import Clock
 from monitor.deciding import DecidingContext
+from monitor.lone_call import LoneCall
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Surroundings
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 ASK_INTERVAL_S = 10.0
 """How often a schema source that was away is asked whether it is there again; its breaker spares it most of these."""
+
+LOOKS_MISSED, LOOK_AT_LEAST_S = 3, 2.0
+"""After as many intervals, and at least so many seconds, a look at the artifacts that has not ended is told."""
 
 DRIFT_INTERVAL_S = 10.0
 """How often the drift is worked out."""
@@ -49,9 +53,17 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
         if Degraded.SCHEMAS in around.health.degraded:
             await asyncio.get_running_loop().run_in_executor(around.executor, deciding.ask)
 
+    looking = LoneCall(deciding.look, "artifacts")
+    patience_s = max(LOOK_AT_LEAST_S, LOOKS_MISSED * settings.artifacts_check_s)
+
     @app.timer(settings.artifacts_check_s)  # type: ignore[untyped-decorator]
     async def look() -> None:
-        if await asyncio.get_running_loop().run_in_executor(around.executor, deciding.look):
+        try:
+            changed = await looking.result(patience_s)
+        except TimeoutError:
+            note_hanging(deciding.artifacts, patience_s, around.health, around.metrics)
+            return
+        if changed:
             model = deciding.model
             candidate = deciding.artifacts.candidate
             taken = {"model": model.version if model else "", "candidate": candidate.version if candidate else ""}
@@ -80,11 +92,25 @@ def note_strain(around: Surroundings) -> None:
     note_degraded(Degraded.EXPLANATIONS, around.shedding.is_on(monotonic_s), around.health, around.metrics)
 
 
+def note_hanging(held: Artifacts, patience_s: float, health: Health, metrics: Metrics) -> None:
+    """Tell the pages that nobody knows what lies where models, rules and risk are looked for; those that were read go on."""
+    told = f"models_dir, rules_dir, risk_dir: one of them does not answer for {patience_s:g} s; what is held goes on. Is a mount away?"
+    if told not in health.refused:
+        log.error("refused", extra={"error": told})
+    health.note_refused((*held.refused, told))
+    metrics.model.set_artifacts(_effective_ms(held), len(health.refused))
+
+
+def _effective_ms(held: Artifacts) -> int:
+    """From when on the newest snapshot of risk is in force; 0 while there is none."""
+    return held.risk.snapshots[-1].effective_ms if held.risk.snapshots else 0
+
+
 def note_artifacts(
     held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock
 ) -> None:
     """Tell the pages what is being served, what is missing of it, and what was refused. `risk_kinds`: what is looked up in the book of risk."""
-    model, snapshots = held.model, held.risk.snapshots
+    model = held.model
     now = np.array([clock.now_ms()])
     lacking = {
         Degraded.MODEL: model is None,
@@ -99,4 +125,4 @@ def note_artifacts(
     if held.rules is not None:
         metrics.rules.set_rules(held.rules.version, (rule.rule_id for rule in held.rules.rules))
     health.note_refused(held.refused)
-    metrics.model.set_artifacts(snapshots[-1].effective_ms if snapshots else 0, len(held.refused))
+    metrics.model.set_artifacts(_effective_ms(held), len(held.refused))

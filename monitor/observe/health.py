@@ -107,6 +107,11 @@ class Health:
         """Artifacts that lie there and were not taken, and why; what was served before goes on."""
         self._refused = tuple(refused)
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What was refused, and why."""
+        return self._refused
+
     def note_degraded(self, state: Degraded, on: bool) -> None:
         """The worker goes on without a part of itself, or has it back."""
         (self._degraded.add if on else self._degraded.discard)(state)

@@ -5,12 +5,14 @@ import logging
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor.artifacts import Artifacts
 from monitor.clock import ManualClock
-from monitor.lookout import note_degraded, note_strain
+from monitor.lookout import note_artifacts, note_degraded, note_hanging, note_strain
 from monitor.observe.clock_watch import AT_LEAST
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Surroundings
+from monitor.risk.book import Book
 from monitor.shedding import HOLD_S, Shedding
 
 
@@ -61,6 +63,20 @@ def test_a_clock_that_is_right_has_no_skew_however_runs_lag(around, registry):
     note_strain(around)
     assert around.health.degraded == frozenset()
     assert registry.get_sample_value("monitor_clock_skew_seconds") == 0.0
+
+
+def test_artifacts_that_hang_are_told_beside_what_was_refused_and_logged_once(around, registry, caplog):
+    caplog.set_level(logging.ERROR)
+    held = Artifacts(None, Book(), None, refused=("models/x: altered",))
+    for _ in range(3):
+        note_hanging(held, 30.0, around.health, around.metrics)
+        assert around.health.refused[0] == "models/x: altered"
+        assert "models_dir, rules_dir, risk_dir: one of them does not answer for 30 s" in around.health.refused[1]
+        assert registry.get_sample_value("monitor_artifacts_refused") == 2.0
+    assert len(caplog.records) == 1
+    note_artifacts(held, (), around.health, around.metrics, around.clock)
+    assert around.health.refused == held.refused
+    assert registry.get_sample_value("monitor_artifacts_refused") == 1.0
 
 
 def test_late_runs_are_told_until_there_were_none_for_a_while(around):

@@ -88,6 +88,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
     "monitor.cutting": set(),
+    "monitor.lone_call": set(),
     "monitor.shedding": set(),
     "monitor.sideline": {"monitor.pipeline"},
     "monitor.candidate": {"monitor.sideline", "monitor.risk", "monitor.rules"} | STAGES,
@@ -117,7 +118,14 @@ LAYERS: dict[str, set[str]] = {
     }
     | STAGES
     | SETTINGS,
-    "monitor.lookout": {"monitor.artifacts", "monitor.deciding", "monitor.partition", "monitor.observe"} | SETTINGS,
+    "monitor.lookout": {
+        "monitor.artifacts",
+        "monitor.deciding",
+        "monitor.lone_call",
+        "monitor.partition",
+        "monitor.observe",
+    }
+    | SETTINGS,
     "monitor.app": WORKER | STAGES | SETTINGS | {"monitor.artifacts", "monitor.observe"},
     # beside the worker
     "monitor.settings": SETTINGS,
