@@ -126,7 +126,8 @@ class Installation:
     def __init__(self, brokers: str, partitions: int, topics: str | None = None) -> None:
         self.name = f"bench-{uuid.uuid4().hex[:6]}"
         self.variables = environment(brokers, topics or self.name, self.name) | {
-            "MONITOR_TOPIC_PARTITIONS": str(partitions)
+            "MONITOR_TOPIC_PARTITIONS": str(partitions),
+            "MONITOR_SHED_AFTER_S": "0",  # a backlog is to be explained as promised, however long it has waited
         }
         self.settings = load_settings(environ=self.variables)
         self.partitions = partitions

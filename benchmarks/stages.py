@@ -139,6 +139,7 @@ def _run_figures() -> RunFigures:
         swept=0,
         misplaced=0,
         partial=0,
+        unexplained=0,
     )
 
 

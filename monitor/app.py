@@ -14,14 +14,14 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from monitor.artifacts import controls_policy_of
 from monitor.clock import Clock, SystemClock
 from monitor.controls.topic import ControlsFollower
+from monitor.controls_lookout import begin_to_follow, keep_following
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
 from monitor.host import Partitions
-from monitor.lookout import keep_looking, note_artifacts, note_controls, note_degraded, take_controls
+from monitor.lookout import keep_looking, note_artifacts, note_degraded
 from monitor.observe.health import Degraded, Health, Limits
 from monitor.observe.http import HttpServer
 from monitor.observe.metrics import Metrics
@@ -31,6 +31,7 @@ from monitor.rail_lookout import keep_watching_rails, rail_limits
 from monitor.rails.watch import RailWatch
 from monitor.served_vectors import ServedVectors
 from monitor.settings import Settings
+from monitor.shedding import Shedding
 from monitor.sideline import Sideline, Watcher
 from monitor.takeover import Takeover
 from monitor.warm_up import warm_up
@@ -110,9 +111,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         lambda away: note_degraded(Degraded.SCHEMAS, away, health, metrics),
     )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
-    controls = ControlsFollower(settings, controls_policy_of(settings))
-    take_controls(controls, deciding)
-    note_controls(controls, health, metrics)
+    controls = begin_to_follow(settings, deciding, health, metrics)
     warm_up(deciding.context)
     rails = RailWatch(rail_limits(settings))
     around = Surroundings(
@@ -130,6 +129,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         partitions=source.partitions,
         sideline=Sideline(_watchers(settings, deciding), BestEffortWriter(producer_config(settings)), metrics.model),
         rails=rails,
+        shedding=Shedding(settings.shed_after_s),
     )
     app = _faust_app(settings, source)
     table: Any = app.Table(
@@ -142,7 +142,8 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     app.pages = HttpServer(settings.http_bind, registry, health)
     _listen(app, settings.topic_transactions, metrics)
     keep_watching_rails(app, around, lambda: deciding.context.controls.rails)
-    keep_looking(app, settings, deciding, controls, around)
+    keep_looking(app, settings, deciding, around)
+    keep_following(app, settings.controls_check_s, controls, deciding, around)
     health.note_started()
     return app
 

@@ -39,6 +39,8 @@ class Context:
     cooldown_ms: int
     by_hand: ByHand = NOTHING_BY_HAND
     walled: Walled = NONE_WALLED
+    explaining: bool = True
+    """False: alerts go without the model's explanation (`monitor/shedding.py`)."""
     sweep_at_least: int = SWEEP_AT_LEAST
     """0: forgotten accounts stay in memory."""
 

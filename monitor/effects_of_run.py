@@ -15,7 +15,7 @@ from monitor.effects.deadletters import DeadLetterTopic, dead_letters
 from monitor.effects.decisions import Ids, decisions_of
 from monitor.effects.message import Message
 from monitor.rules.ruled import NO_RULES, in_words
-from monitor.scoring.explain import explain
+from monitor.scoring.explain import explain, left_out
 from monitor.scoring.model import Judged
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Lacking
@@ -28,6 +28,7 @@ from monitor.withholding import Settled, Withholding
 def _lacking(judged: Judged, settled: Settled, context: Context) -> NDArray[np.uint8]:
     """What each record's decision had to do without: bits of `Lacking`."""
     always = (Lacking.MODEL if context.model is None else 0) | (Lacking.RULES if context.rules is None else 0)
+    always |= 0 if context.explaining else Lacking.EXPLANATIONS
     some = judged.partial * np.uint8(Lacking.RISK) | settled.walled * np.uint8(Lacking.RAIL)
     return some | np.uint8(always)
 
@@ -100,6 +101,9 @@ def _alerts(draft: Draft, position: Position, context: Context, now_ms: int) -> 
     settled, withholding, columns = draft.settled, draft.withholding, draft.columns
     model, names, at, rules = context.model, context.names, withholding.rows, context.rules or NO_RULES
     features, scores = draft.features, draft.judged.scores
+    why = None if model is None else left_out(now_ms, draft.run.records.timestamps, at)
+    if model is not None and context.explaining:
+        why = explain(model, features[at], draft.judged.by[at])
     alerts = alerts_of(
         columns,
         at,
@@ -109,7 +113,7 @@ def _alerts(draft: Draft, position: Position, context: Context, now_ms: int) -> 
         scores=scores,
         degraded=_lacking(draft.judged, settled, context),
         thresholds=model or NEVER,
-        why=None if model is None else explain(model, features[at], draft.judged.by[at]),
+        why=why,
         said=in_words(rules, settled.ruled, columns, features, scores, at),
         notes=notes_of(settled, withholding, context.by_hand, columns),
         telling=Telling(

@@ -58,6 +58,7 @@ class Partitions:
         self._around.health.note_revoked(partitions)
         for number in partitions:
             self._around.metrics.remove_partition(number)
+            self._around.clock_watch.forget(number)
 
     async def recover(self, partition: int) -> int | None:
         """Load the partition's state, serve it through the table, and begin to decide.

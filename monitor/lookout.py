@@ -8,8 +8,8 @@ import numpy as np
 
 from monitor.artifacts import Artifacts
 from monitor.clock import Clock
-from monitor.controls.topic import ControlsFollower
 from monitor.deciding import DecidingContext
+from monitor.lone_call import LoneCall
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Surroundings
@@ -20,14 +20,18 @@ log = logging.getLogger(__name__)
 ASK_INTERVAL_S = 10.0
 """How often a schema source that was away is asked whether it is there again; its breaker spares it most of these."""
 
+LOOKS_MISSED, LOOK_AT_LEAST_S = 3, 2.0
+"""After as many intervals, and at least so many seconds, a look at the artifacts that has not ended is told."""
+
 DRIFT_INTERVAL_S = 10.0
 """How often the drift is worked out."""
 
+STRAIN_INTERVAL_S = 1.0
+"""How often it is told whether the clock is wrong and decisions are late."""
 
-def keep_looking(
-    app: faust.App, settings: Settings, deciding: DecidingContext, controls: ControlsFollower, around: Surroundings
-) -> None:
-    """The timers that take newer models, candidates, snapshots of risk and controls, and tell how far the world has moved from the model."""
+
+def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, around: Surroundings) -> None:
+    """The timers that take newer models, candidates and snapshots of risk, and tell how far the world has moved from the model."""
 
     def follow() -> None:
         model = deciding.model
@@ -40,14 +44,26 @@ def keep_looking(
     async def measure_drift() -> None:
         around.metrics.model.set_drift(around.drift.indexes())
 
+    @app.timer(STRAIN_INTERVAL_S)  # type: ignore[untyped-decorator]
+    async def tell_of_strain() -> None:
+        note_strain(around)
+
     @app.timer(ASK_INTERVAL_S)  # type: ignore[untyped-decorator]
     async def ask_for_schemas() -> None:
         if Degraded.SCHEMAS in around.health.degraded:
             await asyncio.get_running_loop().run_in_executor(around.executor, deciding.ask)
 
+    looking = LoneCall(deciding.look, "artifacts")
+    patience_s = max(LOOK_AT_LEAST_S, LOOKS_MISSED * settings.artifacts_check_s)
+
     @app.timer(settings.artifacts_check_s)  # type: ignore[untyped-decorator]
     async def look() -> None:
-        if await asyncio.get_running_loop().run_in_executor(around.executor, deciding.look):
+        try:
+            changed = await looking.result(patience_s)
+        except TimeoutError:
+            note_hanging(deciding.artifacts, patience_s, around.health, around.metrics)
+            return
+        if changed:
             model = deciding.model
             candidate = deciding.artifacts.candidate
             taken = {"model": model.version if model else "", "candidate": candidate.version if candidate else ""}
@@ -58,40 +74,43 @@ def keep_looking(
             follow()
         note_artifacts(deciding.artifacts, deciding.context.risk_kinds, around.health, around.metrics, around.clock)
 
-    @app.timer(settings.controls_check_s)  # type: ignore[untyped-decorator]
-    async def follow_controls() -> None:
-        if await asyncio.get_running_loop().run_in_executor(around.executor, take_controls, controls, deciding):
-            log.info("controls taken", extra={"controls": deciding.versions["controls"]})
-        note_controls(controls, around.health, around.metrics)
-
-
-def take_controls(controls: ControlsFollower, deciding: DecidingContext) -> bool:
-    """Take what people have decided by now for the next run; whether there was anything. Blocks, and never raises on Kafka's account."""
-    grown = controls.look()
-    if grown:
-        deciding.take(controls.book.controls)
-    return grown
-
-
-def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) -> None:
-    """Tell the pages which controls there are, and what was passed over."""
-    book, counts = controls.book, controls.book.counts()
-    note_degraded(Degraded.CONTROLS, controls.problem is not None, health, metrics)
-    health.note_controls(book.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
-    metrics.controls.set_controls(counts, book.refusals)
-
 
 def note_degraded(state: Degraded, on: bool, health: Health, metrics: Metrics) -> None:
-    """Tell both pages that the worker goes on without a part of itself, or has it back."""
+    """Tell both pages that the worker goes on without a part of itself, or has it back; the log hears of each change once."""
+    if on != (state in health.degraded):
+        log.warning("degraded" if on else "no longer degraded", extra={"state": state.value})
     health.note_degraded(state, on)
     metrics.set_degraded(state, on)
+
+
+def note_strain(around: Surroundings) -> None:
+    """Tell the pages what the last runs say of this machine's clock, and whether they came too late to be explained."""
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    around.metrics.strain.set_clock_skew(around.clock_watch.skew_ms(now_ms, monotonic_s))
+    is_behind = around.clock_watch.correction_ms(now_ms, monotonic_s) > 0
+    note_degraded(Degraded.CLOCK, is_behind, around.health, around.metrics)
+    note_degraded(Degraded.EXPLANATIONS, around.shedding.is_on(monotonic_s), around.health, around.metrics)
+
+
+def note_hanging(held: Artifacts, patience_s: float, health: Health, metrics: Metrics) -> None:
+    """Tell the pages that nobody knows what lies where models, rules and risk are looked for; those that were read go on."""
+    told = f"models_dir, rules_dir, risk_dir: one of them does not answer for {patience_s:g} s; what is held goes on. Is a mount away?"
+    if told not in health.refused:
+        log.error("refused", extra={"error": told})
+    health.note_refused((*held.refused, told))
+    metrics.model.set_artifacts(_effective_ms(held), len(health.refused))
+
+
+def _effective_ms(held: Artifacts) -> int:
+    """From when on the newest snapshot of risk is in force; 0 while there is none."""
+    return held.risk.snapshots[-1].effective_ms if held.risk.snapshots else 0
 
 
 def note_artifacts(
     held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock
 ) -> None:
     """Tell the pages what is being served, what is missing of it, and what was refused. `risk_kinds`: what is looked up in the book of risk."""
-    model, snapshots = held.model, held.risk.snapshots
+    model = held.model
     now = np.array([clock.now_ms()])
     lacking = {
         Degraded.MODEL: model is None,
@@ -106,4 +125,4 @@ def note_artifacts(
     if held.rules is not None:
         metrics.rules.set_rules(held.rules.version, (rule.rule_id for rule in held.rules.rules))
     health.note_refused(held.refused)
-    metrics.model.set_artifacts(snapshots[-1].effective_ms if snapshots else 0, len(held.refused))
+    metrics.model.set_artifacts(_effective_ms(held), len(held.refused))

@@ -7,13 +7,10 @@ between a decision and the acknowledgement of its commit ends the process: the s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from monitor import pipeline
 from monitor.chunk_queue import ChunkQueue, Event
@@ -23,20 +20,18 @@ from monitor.cutting import MAX_RUN_BYTES, Cutting, quarantine_command
 from monitor.effects.audit import Position
 from monitor.errors import FencedError, GapError
 from monitor.failpoints import Reach, pass_by
+from monitor.observe.clock_watch import ClockWatch
 from monitor.observe.drift import DriftWatch
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
-from monitor.observe.rule_metrics import RuleFigures
-from monitor.observe.run_figures import RunFigures
 from monitor.rails.watch import RailWatch
-from monitor.rules.ruleset import Hits, RuleSet, State
+from monitor.reporting import rule_figures, run_figures
+from monitor.shedding import Shedding
 from monitor.sideline import Sideline, Watched
 from monitor.stages import Stage, Stopwatch
 from monitor.state.accounts import Accounts
-from monitor.state.dispositions import Flag
 from monitor.takeover import Takeover
 from monitor.wire.columns import CHANNEL
-from monitor.wire.murmur2 import misplaced
 from monitor.wire.records import Records, Run
 
 log = logging.getLogger(__name__)
@@ -66,9 +61,8 @@ class Surroundings:
     drift: DriftWatch = field(default_factory=DriftWatch)
     sideline: Sideline = field(default_factory=Sideline)
     rails: RailWatch = field(default_factory=RailWatch)
-
-
-_FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
+    clock_watch: ClockWatch = field(default_factory=ClockWatch)
+    shedding: Shedding = field(default_factory=Shedding)
 
 
 class Partition:
@@ -225,7 +219,9 @@ class Partition:
         around.health.note_run(self.number)
         context = await around.context(records)
         watch = Stopwatch()
-        now_ms = around.clock.now_ms()
+        now_ms, late = self._when(records)
+        if late:
+            context = replace(context, explaining=False)
         run = Run(self.position.topic, self.number, self.position.last_offset, records)
         try:
             decided = pipeline.decide_run(run, self.accounts, self.position, context, now_ms, watch.lap)
@@ -243,9 +239,16 @@ class Partition:
         self._tell(Watched(run, self.position.topic_id, decided, context), watch, now_ms)
         around.rails.record(run, decided.columns, decided.reasons, around.clock.monotonic_s())
 
+    def _when(self, records: Records) -> tuple[int, bool]:
+        """The time by which to decide these records, and whether they come too late to explain anything."""
+        around, written = self._around, records.timestamps
+        monotonic_s = around.clock.monotonic_s()
+        now_ms = around.clock_watch.note(self.number, int(written[-1]), around.clock.now_ms(), monotonic_s)
+        return now_ms, around.shedding.sheds(int(written[0]), now_ms, monotonic_s)
+
     def _tell(self, watched: Watched, watch: Stopwatch, now_ms: int) -> None:
         """A run was committed: the pages hear of it, and who looks on."""
-        around, decided, context, records = self._around, watched.decided, watched.context, watched.run.records
+        around, decided, context = self._around, watched.decided, watched.context
         around.sideline.offer(watched)
         around.health.note_commit(self.number)
         around.drift.record(
@@ -253,46 +256,15 @@ class Partition:
             decided.features,
             decided.scores,
             decided.columns.longs[CHANNEL],
-            records.offsets,
+            watched.run.records.offsets,
         )
         if context.rules is not None:
-            around.metrics.record_rules(figures_of(context.rules.ruleset, decided.settled.ruled.hits))
+            around.metrics.record_rules(rule_figures(context.rules.ruleset, decided.settled.ruled.hits))
         around.metrics.record_run(
-            RunFigures(
-                partition=self.number,
-                dispositions=decided.dispositions,
-                reasons=decided.reasons,
-                flags=decided.flags,
-                event_times_ms=decided.event_times_ms,
-                scores=decided.scores,
-                alert_outcomes=decided.alert_outcomes,
-                held=decided.held,
-                record_times_ms=records.timestamps[[0, -1]],
-                detected_at_ms=now_ms,
-                committed_at_ms=around.clock.now_ms(),
-                commit_s=watch.laps[Stage.COMMIT],
-                stages_s=watch.laps,
-                watermark_ms=decided.watermark_ms,
-                last_offset=self.position.last_offset,
-                audit_height=self.position.height,
-                accounts=len(self.accounts),
-                horizons_ms=decided.horizons_ms,
-                swept=decided.swept,
-                misplaced=self._misplaced(records, decided.flags),
-                partial=decided.partial,
+            run_figures(
+                watched, self.position, watch, now_ms, accounts=len(self.accounts), partitions=around.partitions
             )
         )
 
-    def _misplaced(self, records: Records, flags: NDArray[np.uint16]) -> int:
-        new = np.flatnonzero(flags & _FIRST).tolist()
-        return misplaced(map(records.keys.at, new), self.number, self._around.partitions)
-
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._around.executor, call, *args)
-
-
-def figures_of(rules: RuleSet, hits: Hits) -> Iterator[RuleFigures]:
-    """How a run went for each rule that is not paused."""
-    for place, count in hits.counts.items():
-        rule = rules.rules[place]
-        yield RuleFigures(rule.rule_id, rule.state is State.SHADOW, *count)

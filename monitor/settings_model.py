@@ -11,30 +11,14 @@ from monitor.failpoints import parse_failpoints
 from monitor.resources import shipped
 from monitor.settings_artifacts import ArtifactSettings
 from monitor.settings_rails import RailSettings
+from monitor.settings_topics import TOPICS, TopicSettings
 from monitor.wire.start import parse_start
-
-TOPICS = tuple(
-    f"topic_{role}"
-    for role in (
-        "transactions",
-        "alerts",
-        "withheld",
-        "dlq",
-        "audit",
-        "labels",
-        "shadow",
-        "vectors",
-        "rule_hits",
-        "controls",
-    )
-)
-"""Settings that name a topic."""
 
 UNSAFE_HASH_KEY = "00" * 16
 """The default: anyone can compute the hashes it makes, so it is for trying things out only."""
 
 
-class Settings(RailSettings, ArtifactSettings):
+class Settings(RailSettings, ArtifactSettings, TopicSettings):
     """One field a setting; its description is what `monitor config show` and docs/settings.md print."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -73,36 +57,6 @@ class Settings(RailSettings, ArtifactSettings):
         "127.0.0.1:8080",
         pattern=r"^.+:\d{1,5}$",
         description="Address of /metrics, /live, /ready and /rails, HOST:PORT; port 0 picks a free one.",
-    )
-    # topics
-    topic_transactions: str = Field("transactions", description="Transactions in, Avro, key account_id.")
-    topic_alerts: str = Field("alerts", description="Alerts out, Avro, key account_id.")
-    topic_withheld: str = Field(
-        "alerts.withheld",
-        description="Alerts that are recorded and not sent: suppressed, of a walled-off rail, or within a cool-down.",
-    )
-    topic_dlq: str = Field(
-        "transactions.dlq", description="Rejected records, as they came, with the reason in headers."
-    )
-    topic_audit: str = Field("audit", description="One block a run; the commit log. Same partitions as transactions.")
-    topic_labels: str = Field("labels", description="What was found out about transactions later.")
-    topic_shadow: str = Field(
-        "shadow", description="What a candidate model thought of each run; only written while there is one."
-    )
-    topic_vectors: str = Field(
-        "vectors", description="Feature vectors as served, of a sample of accounts; see vectors_sample."
-    )
-    topic_rule_hits: str = Field(
-        "rule-hits", description="What rules in shadow would have done; only written while there are any."
-    )
-    topic_controls: str = Field(
-        "controls", description="What people decide by hand; one partition, kept whole. Workers follow it."
-    )
-    topic_partitions: int = Field(
-        8, ge=1, le=10_000, description="Partitions `monitor topics create` gives to new topics."
-    )
-    topic_replication: int = Field(
-        1, ge=1, le=9, description="Replication `monitor topics create` gives to new topics; 3 in production."
     )
     # start
     start: str = Field(
@@ -161,6 +115,11 @@ class Settings(RailSettings, ArtifactSettings):
     )
     recovery_timeout_s: float = Field(
         600.0, ge=10, description="Longest time the state of the assigned partitions may take to load."
+    )
+    shed_after_s: float = Field(
+        60.0,
+        ge=0,
+        description="Alerts of a run whose oldest record has waited longer than this leave out the model's explanation; 0: they never do.",
     )
     # security
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = Field(

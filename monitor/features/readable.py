@@ -1,8 +1,14 @@
 """Values of features as people write them."""
 
+import math
+
+UNKNOWN = "unknown"
+
 
 def readable(unit: str, value: float) -> str:
-    """`value` as a person writes it: money in major units, shares in per cent, counts whole unless they are means."""
+    """`value` as a person writes it: money in major units, shares in per cent, counts whole unless they are means; what is no number is unknown."""
+    if not math.isfinite(value):
+        return UNKNOWN
     if unit == "base minor":
         return f"{value / 100:,.2f}"
     if unit == "share":

@@ -26,6 +26,8 @@ class Degraded(StrEnum):
     CONTROLS = "controls"  # their topic does not answer or is missing: those known go on
     SCHEMAS = "schemas"  # the schema source does not answer: known schemas go on
     RAIL = "rail"  # a payment rail is walled off: its transactions get a policy outcome
+    CLOCK = "clock"  # this machine's clock is behind the records': it is corrected by what they say
+    EXPLANATIONS = "explanations"  # decisions come late: alerts go without the model's explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Health:
         """The controls that runs are decided with, how many there are by kind, and why records were passed over."""
         self._controls = {"version": version, **counts}
         self._refused_controls = tuple(refused)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What was refused, and why."""
+        return self._refused
 
     def note_degraded(self, state: Degraded, on: bool) -> None:
         """The worker goes on without a part of itself, or has it back."""

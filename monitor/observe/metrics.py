@@ -28,6 +28,7 @@ from monitor.observe.partition_values import PartitionValues
 from monitor.observe.rail_metrics import RailMetrics
 from monitor.observe.rule_metrics import RuleFigures, RuleMetrics
 from monitor.observe.run_figures import SCORED, RunFigures, count_run
+from monitor.observe.strain_metrics import StrainMetrics
 from monitor.stages import Stage
 
 
@@ -174,6 +175,7 @@ class Metrics:
         for state in Degraded:
             self._degraded.labels(state.value).set(0)
         self._breaker = declare.gauge("monitor_breaker_open", "1 while the breaker of an outside call is open.", "name")
+        self.strain = StrainMetrics(declare)
         self.model = ModelMetrics(declare)
         self.rules = RuleMetrics(declare)
         self.rails = RailMetrics(declare)
@@ -214,6 +216,7 @@ class Metrics:
         if rejected:
             self._count_by(self._dead, run.reasons)
         self._alerts.record(run.alert_outcomes, run.held)
+        self.strain.record_unexplained(run.unexplained)
         self._run_records.observe(n)
         self._score.observe_values(run.scores)
         times_ms = run.event_times_ms if scored == n else run.event_times_ms[run.dispositions == SCORED]

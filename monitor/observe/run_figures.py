@@ -29,7 +29,8 @@ class RunFigures:
     the epoch; `commit_s`: the Kafka transaction alone, begin to acknowledged; `stages_s`: seconds by stage, any subset; `watermark_ms`: the largest event
     time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds;
     `horizons_ms`: int64, ages of keys pushed out of rings, below 0 for none; `swept`: forgotten accounts dropped by the run;
-    `misplaced`: of a sample of its new accounts, those in a partition where Java's partitioner would not put them; `partial`: those that a part of the model could not judge.
+    `misplaced`: of a sample of its new accounts, those in a partition where Java's partitioner would not put them; `partial`: those that a part of the model could not judge;
+    `unexplained`: alerts that went without the model's explanation.
     """
 
     partition: int
@@ -53,6 +54,7 @@ class RunFigures:
     swept: int
     misplaced: int
     partial: int
+    unexplained: int
 
 
 @nb.njit(cache=True, nogil=True)

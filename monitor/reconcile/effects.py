@@ -17,7 +17,7 @@ _SCORE = struct.Struct("<d")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What an alert says that a decision says too; `score` is its eight bytes."""
+    """What an alert says that a decision says too; `score` is its eight bytes, NaN's where no model scored it."""
 
     id: str
     outcome: int

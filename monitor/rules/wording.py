@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from monitor.features.catalogue import CATALOGUE, INDEX
-from monitor.features.readable import readable
+from monitor.features.readable import UNKNOWN, readable
 from monitor.rules.cells import RunCells
 from monitor.rules.names import BRACES, NAMES, Kind
 from monitor.rules.ruleset import Band, Hits, Rule, RuleSet, State
@@ -16,7 +14,6 @@ from monitor.wire.columns import STRINGS
 VALUE, LIMIT = "value", "limit"
 """Names in texts beside those of transactions: what the rule measured, and where its band begins."""
 
-UNKNOWN = "unknown"
 _UNITS = {Kind.MONEY: "base minor", Kind.TIME: "s"}
 
 
@@ -43,7 +40,7 @@ def said_of(row: int, place: int, hits: Hits, rules: RuleSet, cells: RunCells) -
 
 def _text(rule: Rule, band: Band, value: float, place: int, cells: RunCells) -> str:
     unit = _unit(rule)
-    given = {VALUE: lambda: _number(unit, value), LIMIT: lambda: _number(unit, band.at_least)}
+    given = {VALUE: lambda: readable(unit, value), LIMIT: lambda: readable(unit, band.at_least)}
     return BRACES.sub(lambda found: given.get(found[1], lambda: _cell(found[1], place, cells))(), band.text)
 
 
@@ -56,11 +53,7 @@ def _cell(name: str, place: int, cells: RunCells) -> str:
     value = float(cells.number(name)[place])
     if named.kind is Kind.TRUTH:
         return "yes" if value > 0 else "no"
-    return _number(_UNITS.get(named.kind, named.unit), value)
-
-
-def _number(unit: str, value: float) -> str:
-    return readable(unit, value) if np.isfinite(value) else UNKNOWN
+    return readable(_UNITS.get(named.kind, named.unit), value)
 
 
 def _unit(rule: Rule) -> str:

@@ -126,6 +126,18 @@ def _percentiles(model: Model, values: NDArray[np.float64]) -> NDArray[np.float6
     return np.full(values.shape, np.nan) if model.percentiles is None else model.percentiles.shares(values)
 
 
+def left_out(now_ms: int, written_ms: NDArray[np.int64], rows: NDArray[np.int64]) -> Explanations:
+    """In place of explanations of `rows` int64[m]: a sentence each, and no attributions.
+
+    `written_ms` int64[n]: Kafka timestamps of the run's records; one before the first's, or without any, counts as the first.
+    """
+    m = len(rows)
+    nothing, late_ms = np.zeros((m, 0)), now_ms - np.maximum(written_ms[rows], written_ms[0])
+    sentences = [f"explanation left out: decided {max(late, 0) // 1000} s late" for late in late_ms.tolist()]
+    order, said = np.zeros((m, 0), np.int64), np.ones(m, np.int64)
+    return Explanations((), nothing, nothing, nothing, nothing, nothing, order, sentences, said)
+
+
 def _sentences(
     features: tuple[Feature, ...],
     numbers: tuple[NDArray[np.float64], ...],

@@ -31,6 +31,8 @@ class Lacking(IntFlag):
     """No rules were looked at: those that are to be served were refused, and there were none before."""
     RAIL = 8
     """Its rail is walled off: the outcome is the rail's, whatever model and rules say, unless a person or a final block decided."""
+    EXPLANATIONS = 16
+    """It came late, and its run went without the model's explanations. The decision itself is whole."""
 
 
 class Held(IntEnum):

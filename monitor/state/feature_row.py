@@ -35,7 +35,10 @@ DRAIN_RATIO_24H, IS_CREDIT, BUSIEST_5M = INDEX["drain_ratio_24h"], INDEX["is_cre
 
 @piece
 def write_row(account, t, amount, credit, merchant, device, country, late, row):  # type: ignore[no-untyped-def]
-    """Fill `row` (float64, one cell a feature, zeros before) for an event at `t` ms of `amount` base minor. Returns saturation."""
+    """Fill `row` (float64, one cell a feature, zeros before) for an event at `t` ms of `amount` base minor. Returns saturation.
+
+    NaN, and never infinite, where the account's record holds what no payments can have made of it.
+    """
     row[AMOUNT] = amount
     row[MEAN_AMOUNT] = account.amount_mean
     row[IS_CREDIT] = credit
@@ -51,6 +54,9 @@ def write_row(account, t, amount, credit, merchant, device, country, late, row):
     row[BUSIEST_5M] = read_busiest(account, t)
     if not credit:
         _against_past(account, np.float64(amount), row)
+    for feature in range(row.shape[0]):
+        if row[feature] - row[feature] != 0.0:  # not a finite number: the account's record is damaged
+            row[feature] = np.nan
     return saturated
 
 

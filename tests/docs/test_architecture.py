@@ -29,6 +29,7 @@ def test_every_module_of_the_worker_is_named():
         "settings_model",
         "settings_artifacts",
         "settings_rails",
+        "settings_topics",
         "warm_up",
     }
     modules = {path.stem for path in (ROOT / "monitor").glob("*.py")} - beside

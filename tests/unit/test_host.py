@@ -7,6 +7,7 @@ import pytest
 
 from monitor.errors import BrokerError, DamagedLogError, TopicError
 from monitor.host import Partitions
+from monitor.observe.clock_watch import AT_LEAST, ClockWatch
 from monitor.rails.watch import RailWatch
 from monitor.settings import load_settings
 from monitor.wire.records import Record, Records
@@ -52,7 +53,7 @@ def around():
         yield SimpleNamespace(
             takeover=Takeover(let_go), executor=executor, metrics=nothing, health=nothing, let_go=let_go, ended=ended,
             clock=SimpleNamespace(monotonic_s=lambda: 0.0), fatal=ended.append, recovery_timeout_s=20.0, reach=lambda _: None,
-            max_queue_records=100, max_run_records=100, rails=RailWatch(),
+            max_queue_records=100, max_run_records=100, rails=RailWatch(), clock_watch=ClockWatch(),
         )  # fmt: skip
         if not let_go.done():
             let_go.set_result(None)
@@ -66,6 +67,15 @@ def store():
 @pytest.fixture
 def host(around, store):
     return Partitions(load_settings(environ={}), around, lambda: store)
+
+
+async def test_a_partition_that_is_taken_away_has_no_say_about_the_clock(host, around):
+    await host.assigned([3], 1)
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(3, 1_000_000, 1_000, 1.0)
+    assert around.clock_watch.skew_ms(1_000, 1.0) == 999_000
+    await host.revoked([3])
+    assert around.clock_watch.skew_ms(1_000, 1.0) == 0
 
 
 async def test_how_far_the_state_reaches_is_known_before_it_is_loaded_since_faust_asks_then(host, store):

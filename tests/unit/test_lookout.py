@@ -1,54 +1,89 @@
-"""What the pages tell of the controls that are followed."""
+"""What the pages and the log are told of a worker that goes on without a part of itself."""
+
+import logging
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor.artifacts import Artifacts
 from monitor.clock import ManualClock
-from monitor.controls.record import Signed
-from monitor.controls.topic import ControlsFollower, write_controls
-from monitor.deciding import DecidingContext
-from monitor.embedded.mock import MockCluster
-from monitor.lookout import note_controls, take_controls
+from monitor.lookout import note_artifacts, note_degraded, note_hanging, note_strain
+from monitor.observe.clock_watch import AT_LEAST
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
-from monitor.settings import load_settings
-from tests.unit.controls.conftest import NOBODY, NOW, control
+from monitor.partition import Surroundings
+from monitor.risk.book import Book
+from monitor.shedding import HOLD_S, Shedding
 
 
 @pytest.fixture
-def mock():
-    with MockCluster() as cluster:
-        yield cluster
+def registry():
+    return CollectorRegistry()
 
 
-def test_controls_are_taken_for_the_next_run_and_told_with_what_is_wrong(mock):
-    settings = load_settings(environ={}, overrides={"brokers": mock.bootstrap})
-    registry = CollectorRegistry()
-    metrics, health = Metrics(registry), Health(ManualClock())
-    deciding, controls = DecidingContext(settings, ManualClock()), ControlsFollower(settings, NOBODY)
+@pytest.fixture
+def around(registry):
+    """What a partition uses, as far as strain is concerned."""
+    clock = ManualClock()
+    return Surroundings(
+        takeover=None, context=None, executor=None, clock=clock, metrics=Metrics(registry), health=Health(clock),
+        fatal=None, max_run_records=1, max_queue_records=1, shedding=Shedding(60),
+    )  # fmt: skip
 
-    def told():
-        taken = take_controls(controls, deciding)
-        note_controls(controls, health, metrics)
-        return taken, health.ready()[1]
 
-    taken, page = told()
-    assert not taken
-    assert page["degraded"] == [Degraded.CONTROLS]
-    assert ["topic controls" in each for each in page["refused"]] == [True]
-    mock.create_topic(settings.topic_controls, 1)
-    good, stale = Signed(control("rail")), Signed(control("rail", state="open", created_at=NOW - 1))
-    write_controls(settings, [good, stale])
-    taken, page = told()
-    assert taken
-    assert page["degraded"] == []
-    assert page["controls"] == {
-        "version": controls.book.version, "suppression": 0, "override": 0, "list_entry": 0, "rail": 1
-    }  # fmt: skip
-    assert ["not after that of the record before" in each for each in page["refused"]] == [True]
-    assert deciding.context.controls.rails == {"card": "walled"}
-    assert deciding.versions["controls"] == controls.book.version
-    assert told()[0] is False
-    assert registry.get_sample_value("monitor_controls", {"kind": "rail"}) == 1
-    assert registry.get_sample_value("monitor_controls_refused_total") == 1
-    controls.close()
+def test_a_change_is_logged_once_and_told_on_both_pages(around, registry, caplog):
+    caplog.set_level(logging.WARNING)
+    for on in (False, True, True, False, False):
+        note_degraded(Degraded.RISK, on, around.health, around.metrics)
+        assert (Degraded.RISK in around.health.degraded) is on
+        assert registry.get_sample_value("monitor_degraded", {"state": "risk"}) == on
+    assert [(record.message, record.state) for record in caplog.records] == [
+        ("degraded", "risk"),
+        ("no longer degraded", "risk"),
+    ]
+
+
+def test_a_clock_that_is_behind_is_told_with_how_much_and_taken_back(around, registry):
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(0, now_ms + 5_000, now_ms, monotonic_s)
+    note_strain(around)
+    assert around.health.degraded == {Degraded.CLOCK}
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 5.0
+    around.clock_watch.forget(0)
+    note_strain(around)
+    assert around.health.degraded == frozenset()
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 0.0
+
+
+def test_a_clock_that_is_right_has_no_skew_however_runs_lag(around, registry):
+    now_ms, monotonic_s = around.clock.now_ms(), around.clock.monotonic_s()
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(0, now_ms - 5_000, now_ms, monotonic_s)
+    note_strain(around)
+    assert around.health.degraded == frozenset()
+    assert registry.get_sample_value("monitor_clock_skew_seconds") == 0.0
+
+
+def test_artifacts_that_hang_are_told_beside_what_was_refused_and_logged_once(around, registry, caplog):
+    caplog.set_level(logging.ERROR)
+    held = Artifacts(None, Book(), None, refused=("models/x: altered",))
+    for _ in range(3):
+        note_hanging(held, 30.0, around.health, around.metrics)
+        assert around.health.refused[0] == "models/x: altered"
+        assert "models_dir, rules_dir, risk_dir: one of them does not answer for 30 s" in around.health.refused[1]
+        assert registry.get_sample_value("monitor_artifacts_refused") == 2.0
+    assert len(caplog.records) == 1
+    note_artifacts(held, (), around.health, around.metrics, around.clock)
+    assert around.health.refused == held.refused
+    assert registry.get_sample_value("monitor_artifacts_refused") == 1.0
+
+
+def test_late_runs_are_told_until_there_were_none_for_a_while(around):
+    now_ms = around.clock.now_ms()
+    around.shedding.sheds(now_ms - 61_000, now_ms, around.clock.monotonic_s())
+    note_strain(around)
+    assert around.health.degraded == {Degraded.EXPLANATIONS}
+    around.clock.advance_ms(round(HOLD_S * 1000) + 1)
+    note_strain(around)
+    assert around.health.degraded == frozenset()

@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,23 +16,37 @@ from monitor.deciding import DecidingContext
 from monitor.effects.audit import genesis_block
 from monitor.effects.block import read_block
 from monitor.errors import CommitError, FencedError, GapError, OnlyRejectsError
+from monitor.observe.clock_watch import AT_LEAST
 from monitor.observe.health import Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Partition, Surroundings
 from monitor.rails.limits import RAILS, RailLimits
 from monitor.rails.reject_streak import STARTING_S
 from monitor.rails.watch import RailWatch
+from monitor.rules.rule_file import read_rules
+from monitor.rules.ruleset import Engine
 from monitor.settings import load_settings
+from monitor.shedding import Shedding
 from monitor.simulate.messages import transaction_messages
 from monitor.simulate.spec import SimulationSpec
 from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
+from monitor.state.dispositions import Disposition, Lacking
 from monitor.takeover import Taken
 from monitor.wire.records import Record, Records
 from monitor.wire.transport import Chunk
 
 SPEC = SimulationSpec(seed=4, transactions=120, accounts=10, scenarios=())
 NUMBER = 2
+EVERYTHING = """
+version = "1"
+[[rule]]
+id = "all"
+version = 1
+description = "Whatever it is"
+when = "amount >= money(0)"
+band = [{reason_code = "all", action = "review", text = "x"}]
+"""
 PATIENCE_S = 120.0
 
 
@@ -119,13 +134,13 @@ class Bench:
     """A partition on a log in memory."""
 
     def __init__(self, context, transactions, executor, attempts: int = 1, **limits: int) -> None:
-        self.transactions, self.happened, self.fatal = transactions, [], []
+        self.transactions, self.context, self.happened, self.fatal = transactions, context, [], []
         self.writer = Writer(self.happened)
         self.log = Log(list(range(len(transactions))), self.writer, tried=attempts)
         self.registry, clock = CollectorRegistry(), ManualClock(SPEC.end_ms)
 
         async def decide_with(records):
-            return context
+            return self.context
 
         self.around = Surroundings(
             takeover=self.log,
@@ -519,6 +534,37 @@ async def test_a_run_that_cannot_be_decided_is_named_with_the_command_that_helps
     await until(lambda: on.fatal)
     assert "offsets 7 to 8" in on.fatal[0].__notes__[0]
     assert "monitor quarantine --partition 2 --offset 7" in on.fatal[0].__notes__[0]
+
+
+async def test_a_clock_that_is_behind_rejects_payments_until_so_many_runs_have_told_of_it(bench):
+    on = await bench()
+    on.transactions = [replace(on.transactions[-1], timestamp=SPEC.end_ms)]
+    on.around.clock.advance_ms(-43_200_000)
+    for offset in range(AT_LEAST + 1):
+        on.partition.put(on.event(offset))
+        await until(lambda last=offset: on.acked[-1:] == [last])
+    dispositions = [int(block.decisions["disposition"][0]) for block in on.writer.blocks]
+    assert dispositions == [Disposition.REJECTED] * (AT_LEAST - 1) + [Disposition.SCORED, Disposition.DUPLICATE]
+    assert on.count("monitor_dead_letters_total", reason="event_time_in_future") == AT_LEAST - 1
+    assert on.count("monitor_last_commit_timestamp_seconds", partition=str(NUMBER)) >= SPEC.end_ms / 1000
+
+
+async def test_a_run_whose_oldest_record_waited_too_long_goes_without_explanations_and_that_is_counted(bench):
+    on = await bench(shedding=Shedding(60))
+    on.context = replace(on.context, rules=Engine(read_rules(EVERYTHING, Path("rules.toml")), len))
+    waited = (61_000, 0, 59_000, 61_000)
+    on.transactions = [
+        replace(record, timestamp=SPEC.end_ms - each)
+        for record, each in zip(on.transactions[: len(waited)], waited, strict=True)
+    ]
+    for offsets in ((0, 1), (2, 3)):
+        on.partition.put(on.event(*offsets))
+        await until(lambda last=offsets[-1]: on.acked[-1:] == [last])
+    lacking = [block.decisions["degraded"].tolist() for block in on.writer.blocks]
+    assert lacking == [[Lacking.MODEL | Lacking.EXPLANATIONS] * 2, [Lacking.MODEL] * 2]
+    assert on.count("monitor_alerts_total", outcome="review") == 4
+    assert on.count("monitor_alerts_unexplained_total") == 2
+    assert on.around.shedding.is_on(on.around.clock.monotonic_s())
 
 
 async def test_a_partition_that_comes_straight_back_keeps_its_state(bench):

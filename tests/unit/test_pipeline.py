@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
+from monitor.decide.policy import APPROVE, BLOCK, NEVER, OUTCOMES, REVIEW, combined, outcomes
 from monitor.effects.alert_ids import alert_id
+from monitor.effects.alerts import alert_schema
 from monitor.effects.audit import position_of, verify_block
 from monitor.effects.block import read_block
 from monitor.effects.changelog import changelog_tail
@@ -332,6 +333,66 @@ def test_rules_that_were_refused_are_missing_and_that_is_said(records, context, 
     assert bare.decisions["outcome"].tobytes() == whole.decisions["outcome"].tobytes()
     assert set(bare.decisions["degraded"]) == {Lacking.RULES}
     assert {tuple(alert["degraded"]) for alert in bare.alerts} == {("rules",)}
+
+
+def test_a_run_that_comes_late_loses_explanations_and_no_decision(records, ruling, ruled):
+    late = [replace(record, timestamp=SPEC.end_ms - 75_900 + record.offset % 2 * 70_000) for record in records]
+    made = Pass(late, replace(ruling, explaining=False), [400])
+    for field in ("offset", "score", "disposition", "outcome", "reason", "flags", "suppression"):
+        assert made.decisions[field].tobytes() == ruled.decisions[field].tobytes(), field
+    assert set(made.decisions["degraded"]) == {Lacking.EXPLANATIONS}
+    assert made.state == ruled.state
+    assert len(made.alerts) == len(ruled.alerts)
+    modelled = 0
+    for alert, whole in zip(made.alerts, ruled.alerts, strict=True):
+        assert alert["degraded"] == ["explanations"]
+        assert alert["attributions"] == []
+        by_rules = [hit["text"] for hit in whole["rule_hits"]]
+        says = [f"explanation left out: decided {5 if alert['source_offset'] % 2 else 75} s late"]
+        asked = len(whole["reasons"]) > len(by_rules)  # the model would have alerted by itself
+        assert alert["reasons"] == by_rules + says * asked
+        modelled += asked
+        changed = ("degraded", "attributions", "reasons")
+        assert {name: alert[name] for name in alert if name not in changed} == {
+            name: whole[name] for name in whole if name not in changed
+        }
+    assert 5 < modelled < len(made.alerts)
+
+
+def test_without_model_and_explanations_rules_speak_alone(records, ruling):
+    alone = Pass(records, replace(ruling, model=None, explaining=False), [300])
+    assert set(alone.decisions["degraded"]) == {Lacking.MODEL | Lacking.EXPLANATIONS}
+    assert {tuple(alert["degraded"]) for alert in alone.alerts} == {("model", "explanations")}
+    assert all(alert["reasons"] == [hit["text"] for hit in alert["rule_hits"]] for alert in alone.alerts)
+
+
+@settings(max_examples=40)
+@given(
+    field=st.sampled_from(["amount_mean", "amount_variance", "gap_mean", "tile_max"]),
+    number=st.one_of(st.sampled_from([np.nan, np.inf, -np.inf]), st.floats()),
+)
+def test_what_is_no_number_in_an_account_is_never_scored_never_raises_and_is_marked(field, number, records, ruling):
+    accounts, half = Accounts(), len(records) // 2
+    first = Run("transactions", PARTITION, -1, Records.of(records[:half]))
+    position = decide_run(first, accounts, begin(), ruling, SPEC.end_ms).position
+    with np.errstate(over="ignore"):
+        accounts.records[field] = number
+    run = Run("transactions", PARTITION, half - 1, Records.of(records[half:]))
+    decided = decide_run(run, accounts, position, ruling, SPEC.end_ms)
+    decisions = read_block(decided.messages[-1].value).decisions
+    assert not np.isinf(decided.features).any()
+    scored = decisions["disposition"] == Disposition.SCORED
+    numbers = np.isfinite(decided.features[:, [INDEX[name] for name in FEATURES]]).all(axis=1)
+    assert (np.isfinite(decided.scores) == (scored & numbers)).all()
+    assert ((decisions["degraded"] & Lacking.RISK != 0) == (scored & ~numbers)).all()
+    alone = outcomes(decided.scores, NEVER)
+    assert (decided.outcomes == combined(alone, decided.settled.ruled.levels))[~numbers].all()
+    if not np.isfinite(number) and field == "amount_mean":
+        assert (scored & ~numbers).any()
+    told = [message for message in decided.messages if message.topic == ruling.names.alerts]
+    for message in told:
+        alert = fastavro.schemaless_reader(io.BytesIO(message.value[HEADER_BYTES:]), alert_schema(), None)
+        assert not any(word in text.split() for text in alert["reasons"] for word in ("nan", "inf", "-inf"))
 
 
 def test_a_rule_that_looks_at_risk_finds_it_though_the_model_does_not(records, context, risky):

@@ -48,7 +48,13 @@ SHARED = {
     "monitor.effects.message",
     "monitor.controls.controls",
 }
-SETTINGS = {"monitor.settings", "monitor.settings_model", "monitor.settings_artifacts", "monitor.settings_rails"}
+SETTINGS = {
+    "monitor.settings",
+    "monitor.settings_model",
+    "monitor.settings_artifacts",
+    "monitor.settings_rails",
+    "monitor.settings_topics",
+}
 STAGES = {f"monitor.{name}" for name in ("wire", "guard", "money", "state", "features", "scoring", "decide", "effects")}
 WORKER = {
     f"monitor.{name}"
@@ -60,9 +66,12 @@ WORKER = {
         "candidate",
         "deciding",
         "lookout",
+        "controls_lookout",
         "rail_lookout",
+        "reporting",
         "served_vectors",
         "shadow_rules",
+        "shedding",
         "sideline",
         "warm_up",
         "pipeline",
@@ -100,13 +109,18 @@ LAYERS: dict[str, set[str]] = {
     "monitor.takeover": {"monitor.wire", "monitor.effects", "monitor.state.accounts"},
     "monitor.chunk_queue": {"monitor.wire.transport"},
     "monitor.cutting": set(),
+    "monitor.lone_call": set(),
+    "monitor.shedding": set(),
     "monitor.sideline": {"monitor.context", "monitor.pipeline"},
     "monitor.candidate": {"monitor.context", "monitor.sideline", "monitor.risk", "monitor.rules"} | STAGES,
     "monitor.served_vectors": {"monitor.sideline"},
     "monitor.shadow_rules": {"monitor.sideline", "monitor.rules", "monitor.decide"},
+    "monitor.reporting": {"monitor.effects", "monitor.observe", "monitor.rules", "monitor.sideline", "monitor.wire"},
     "monitor.partition": {
+        "monitor.reporting",
         "monitor.context",
         "monitor.sideline",
+        "monitor.shedding",
         "monitor.chunk_queue",
         "monitor.cutting",
         "monitor.pipeline",
@@ -134,10 +148,19 @@ LAYERS: dict[str, set[str]] = {
     | SETTINGS,
     "monitor.lookout": {
         "monitor.artifacts",
-        "monitor.controls.topic",
         "monitor.deciding",
+        "monitor.lone_call",
         "monitor.partition",
         "monitor.observe",
+    }
+    | SETTINGS,
+    "monitor.controls_lookout": {
+        "monitor.artifacts",
+        "monitor.controls.topic",
+        "monitor.deciding",
+        "monitor.lookout",
+        "monitor.observe",
+        "monitor.partition",
     }
     | SETTINGS,
     "monitor.rail_lookout": {
@@ -157,6 +180,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.settings_model": {"monitor.wire.start"} | SETTINGS,
     "monitor.settings_artifacts": set(),
     "monitor.settings_rails": set(),
+    "monitor.settings_topics": set(),
     "monitor.rails": {"monitor.decide.policy"},
     "monitor.observe": SETTINGS,
     "monitor.embedded": set(),

@@ -39,6 +39,7 @@ def run_figures() -> Callable[..., RunFigures]:
             "swept": 0,
             "misplaced": 0,
             "partial": 0,
+            "unexplained": 0,
         }
         return RunFigures(**{**fields, **changes})
 

@@ -1,0 +1,55 @@
+"""Following what people decide by hand while the worker runs; the pages tell what was taken, and what was passed over."""
+
+import asyncio
+import logging
+
+import faust
+
+from monitor.artifacts import controls_policy_of
+from monitor.controls.topic import ControlsFollower
+from monitor.deciding import DecidingContext
+from monitor.lookout import note_degraded
+from monitor.observe.health import Degraded, Health
+from monitor.observe.metrics import Metrics
+from monitor.partition import Surroundings
+from monitor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def begin_to_follow(
+    settings: Settings, deciding: DecidingContext, health: Health, metrics: Metrics
+) -> ControlsFollower:
+    """Take what people have decided by now, before the first run. Raises `SettingsError` for signers that cannot be read."""
+    controls = ControlsFollower(settings, controls_policy_of(settings))
+    take_controls(controls, deciding)
+    note_controls(controls, health, metrics)
+    return controls
+
+
+def keep_following(
+    app: faust.App, interval_s: float, controls: ControlsFollower, deciding: DecidingContext, around: Surroundings
+) -> None:
+    """The timer that takes what people have decided by now for the next run."""
+
+    @app.timer(interval_s)  # type: ignore[untyped-decorator]
+    async def follow_controls() -> None:
+        if await asyncio.get_running_loop().run_in_executor(around.executor, take_controls, controls, deciding):
+            log.info("controls taken", extra={"controls": deciding.versions["controls"]})
+        note_controls(controls, around.health, around.metrics)
+
+
+def take_controls(controls: ControlsFollower, deciding: DecidingContext) -> bool:
+    """Take what people have decided by now for the next run; whether there was anything. Blocks, and never raises on Kafka's account."""
+    grown = controls.look()
+    if grown:
+        deciding.take(controls.book.controls)
+    return grown
+
+
+def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) -> None:
+    """Tell the pages which controls there are, and what was passed over."""
+    book, counts = controls.book, controls.book.counts()
+    note_degraded(Degraded.CONTROLS, controls.problem is not None, health, metrics)
+    health.note_controls(book.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
+    metrics.controls.set_controls(counts, book.refusals)

@@ -1,0 +1,64 @@
+"""The worker's own clock against the records': whether it is behind, and by how much.
+
+A record cannot have been written after now. So a run whose last record's Kafka timestamp is ahead of this machine's clock says that the clock is
+behind, or that whoever stamped the record is ahead; one run alone says nothing. Each partition is believed by the median of its last runs, and all
+partitions by the median of these, the lower of two: where half of them are right, the others can say what they like.
+
+What it can tell: that this machine's clock is behind by at least so much. What it cannot: a clock that is ahead looks like lag, a lag hides as much of a clock that is
+behind, and producers that are all ahead by the same look like a clock that is behind. Neither can it tell who is right where this worker has one
+partition only: then whoever writes most of its runs is believed, for `MOST_MS` at most. A clock that is set right is believed at once: the records' times are held
+against the monotonic clock, which nobody sets.
+"""
+
+from collections import deque
+from statistics import median_low
+
+WINDOW = 64
+"""Runs of a partition that are remembered."""
+
+AT_LEAST = 8
+"""Runs before a partition is believed."""
+
+BEHIND_MS, RIGHT_MS = 2_000, 1_000
+"""Above the first the clock counts as behind, from then on until it is no more than the second: what lies between is no news each second."""
+
+MOST_MS = 86_400_000
+"""Nobody is believed for more than a day."""
+
+
+class ClockWatch:
+    """What the last runs of each partition say of this machine's clock. Pure: times are passed in."""
+
+    def __init__(self) -> None:
+        self._written: dict[int, deque[int]] = {}  # of each run: written, less the monotonic clock
+        self._medians: dict[int, int] = {}
+        self._behind = False
+
+    def note(self, partition: int, written_ms: int, now_ms: int, monotonic_s: float) -> int:
+        """A run's last record was written at `written_ms` by its Kafka timestamp (0 and below: it has none). The time by which to decide the run:
+        `now_ms`, corrected by as much as the clock is behind.
+        """
+        since_ms = round(monotonic_s * 1000)
+        if written_ms > 0:
+            runs = self._written.setdefault(partition, deque(maxlen=WINDOW))
+            runs.append(written_ms - since_ms)
+            if len(runs) >= AT_LEAST:
+                self._medians[partition] = median_low(runs)
+        return now_ms + self.correction_ms(now_ms, monotonic_s)
+
+    def forget(self, partition: int) -> None:
+        """It is no longer ours: nothing new will be heard of it."""
+        self._written.pop(partition, None)
+        self._medians.pop(partition, None)
+
+    def skew_ms(self, now_ms: int, monotonic_s: float) -> int:
+        """How far the clock is behind at least, ms; negative: how far runs lag at most; 0: nothing is known."""
+        if not self._medians:
+            return 0
+        return median_low(self._medians.values()) - (now_ms - round(monotonic_s * 1000))
+
+    def correction_ms(self, now_ms: int, monotonic_s: float) -> int:
+        """What to add to the clock, 0 to `MOST_MS`: 0 unless it is behind."""
+        skew = self.skew_ms(now_ms, monotonic_s)
+        self._behind = skew > (RIGHT_MS if self._behind else BEHIND_MS)
+        return min(skew, MOST_MS) if self._behind else 0
