@@ -304,6 +304,7 @@ def new_installation(bootstrap: str, name: str, partitions: int = 4, **settings:
         "http_bind": "127.0.0.1:0",
         "session_timeout_s": 6,
         "heartbeat_s": 1,
+        "alert_cooldown_s": 0,  # an alert for each outcome, but where a test or a campaign wants a cool-down
         "data_dir": directory / "data",
         **settings,
     }

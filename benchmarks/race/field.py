@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.peers import environments, kafka_streams
 from benchmarks.race.equality import EXACT, SCIKIT
-from benchmarks.race.systems import Ours, Parts, Peer, Running, Task
+from benchmarks.race.systems import Ours, OursWithRules, Parts, Peer, Running, Task
 
 EVERY_JOB = ("skewed 0.005", "skewed 0.05", "uniform 0.005", "uniform 0.05")
 FIRST_JOB = EVERY_JOB[:1]
@@ -90,6 +90,7 @@ BYTEWAX = ("bytewax[kafka]==0.21.1", "numpy==2.4.6", "numba==0.68.1", "fastavro=
 
 FIELD: tuple[System, ...] = (
     System("ours", "exactly once, audited", Ours, latency=True),
+    System("ours", "exactly once, audited, fifty rules", OursWithRules, latency=True),
     System("Kafka Streams", "exactly_once_v2", streams("exactly_once_v2"), latency=True),
     System("Kafka Streams", "at_least_once", streams("at_least_once"), latency=True),
     System("Faust in batches", "at least once", python("benchmarks.peers.faust_batched"), most=100_000, jobs=FIRST_JOB),

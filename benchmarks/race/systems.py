@@ -15,6 +15,9 @@ from benchmarks.race.broker import PARTITIONS, RaceKafka
 from benchmarks.race.equality import ReadAlert, our_alert, peers_alert
 from benchmarks.race.job import Job
 from benchmarks.race.progress import Counted
+from benchmarks.rules import text_of
+from monitor.rules.stored import publish
+from monitor.versions import CURRENT, set_pointer
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING_ON = Path(__file__).with_name("everything-on.toml")
@@ -80,7 +83,13 @@ class Ours:
         self.name = self._installation.name
         self.alerts = self._installation.settings.topic_alerts
         models = task.job.directory / "models"
-        self.worker = self._installation.start(cpu=task.cpu, config=EVERYTHING_ON, models_dir=models)
+        self.worker = self._installation.start(
+            cpu=task.cpu, config=EVERYTHING_ON, models_dir=models, rules_dir=self.rules_of(task)
+        )
+
+    def rules_of(self, task: Task) -> Path:
+        """Where its rules are looked for: none are there."""
+        return task.job.directory / "rules"
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +109,19 @@ class Ours:
 
     def finish(self) -> None:
         self.worker.stop()
+
+
+class OursWithRules(Ours):
+    """The same with fifty rules (those of `benchmarks.rules`), whose bands nobody reaches: alerts stay the same."""
+
+    def rules_of(self, task: Task) -> Path:
+        directory = task.job.directory / "fifty-rules"
+        if not directory.exists():
+            file = task.job.directory / "rules.toml"
+            file.write_text(text_of(50, least=1_000_000))
+            publish(directory, file)
+            set_pointer(directory, CURRENT, "benchmark")
+        return directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,9 @@ class Stage:
         """Failpoints that an armed worker did not reach in time; it was killed elsewhere then."""
         self._stack = ExitStack()
         try:
-            self.installation = new_installation(self.broker.bootstrap, name, partitions, **settings)
+            self.installation = new_installation(
+                self.broker.bootstrap, name, partitions, **{"alert_cooldown_s": 300} | settings
+            )
             self._stack.callback(self.installation.close)
             self.lanes = [self._lane(way) for way in ground.names]
             self.watch = Watch(self.installation.settings, partitions)

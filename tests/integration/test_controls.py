@@ -35,7 +35,9 @@ def test_controls_are_taken_between_runs_and_found_again_by_the_checker(install,
     set_pointer(tmp_path / "rules", "current", "1")
     public, _ = make_key(tmp_path / "ann.key", None)
     key = load_private(tmp_path / "ann.key", None)
-    installation = install(partitions=2, rules_dir=tmp_path / "rules", controls_signers=public, controls_check_s=0.1)
+    installation = install(
+        partitions=2, rules_dir=tmp_path / "rules", controls_signers=public, controls_check_s=0.1, alert_cooldown_s=300
+    )
     worker = installation.start()
     worker.wait_ready()
 

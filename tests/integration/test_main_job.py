@@ -12,7 +12,7 @@ from monitor.wire.framing import HEADER_BYTES
 
 
 def test_everything_that_goes_in_is_accounted_for_and_state_equals_an_uninterrupted_run(install, transactions):
-    installation = install()
+    installation = install(alert_cooldown_s=300)
     installation.produce(transactions(20_000, corrupt=0.01))
     worker = installation.start()
     worker.wait_ready()
