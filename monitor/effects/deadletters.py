@@ -6,7 +6,9 @@ Header names are those of Kafka Connect's DeadLetterQueueReporter, values text a
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +42,10 @@ def dead_letter(record: RawRecord, reason: Reason, source_topic: str, partition:
     to a JSON description (digests, sizes, source position); if it still is, the original headers go, and last the key.
     """
     key, kept = record.key, list(record.headers)
-    ours = _headers(record, reason, source_topic, partition, to.app_id)
-    if _bytes(key, record.value, kept + ours) <= to.max_bytes:
+    same = _same(reason, source_topic, partition, to.app_id)
+    offset, timestamp = str(record.offset).encode(), str(record.timestamp).encode()
+    ours = [*same.before, (_OFFSET, offset), *same.behind, (_TIMESTAMP, timestamp)]
+    if _bytes(key, record.value, kept) + same.bytes + len(offset) + len(timestamp) <= to.max_bytes:
         return Message(to.topic, key, record.value, None, kept + ours)
     description = _describe(record, source_topic, partition)
     ours.append(("monitor.value.replaced", sha256(record.value or b"").hexdigest().encode()))
@@ -55,27 +59,41 @@ def dead_letter(record: RawRecord, reason: Reason, source_topic: str, partition:
 
 def dead_letters(run: Run, reasons: NDArray[np.uint8], to: DeadLetterTopic) -> list[Message]:
     """The dead letters of the run's `n` records whose reason (uint8[n], a `Reason`) is not 0, in their order."""
+    rows = np.flatnonzero(reasons)
     return [
-        dead_letter(run.records.record(row), Reason(int(reasons[row])), run.topic, run.partition, to)
-        for row in np.flatnonzero(reasons).tolist()
+        dead_letter(record, _REASONS[reason], run.topic, run.partition, to)
+        for record, reason in zip(run.records[rows], reasons[rows].tolist(), strict=True)
     ]
 
 
-def _headers(
-    record: RawRecord, reason: Reason, source_topic: str, partition: int, app_id: str
-) -> list[tuple[str, bytes]]:
-    texts = {
-        f"{CONNECT_PREFIX}topic": source_topic,
-        f"{CONNECT_PREFIX}partition": str(partition),
-        f"{CONNECT_PREFIX}offset": str(record.offset),
+_REASONS = {int(reason): reason for reason in Reason}
+
+
+class _Same(NamedTuple):
+    """Headers that are the same for all dead letters of a partition and reason: `before` and `behind` the offset's; `bytes` of all ours, but for the two values
+    that differ.
+    """
+
+    before: tuple[tuple[str, bytes], ...]
+    behind: tuple[tuple[str, bytes], ...]
+    bytes: int
+
+
+@lru_cache(1024)
+def _same(reason: Reason, source_topic: str, partition: int, app_id: str) -> _Same:
+    before = {f"{CONNECT_PREFIX}topic": source_topic, f"{CONNECT_PREFIX}partition": str(partition)}
+    behind = {
         f"{CONNECT_PREFIX}connector.name": app_id,
         f"{CONNECT_PREFIX}task.id": str(partition),
         f"{CONNECT_PREFIX}stage": reason.stage,
         f"{CONNECT_PREFIX}exception.message": reason.explanation,
         "reason": reason.code,
-        "monitor.source.timestamp": str(record.timestamp),
     }
-    return [(name, text.encode()) for name, text in texts.items()]
+    first, last = (tuple((name, text.encode()) for name, text in each.items()) for each in (before, behind))
+    return _Same(first, last, _header_bytes([*first, (_OFFSET, b""), *last, (_TIMESTAMP, b"")]))
+
+
+_OFFSET, _TIMESTAMP = f"{CONNECT_PREFIX}offset", "monitor.source.timestamp"
 
 
 def _describe(record: RawRecord, source_topic: str, partition: int) -> bytes:

@@ -167,7 +167,25 @@ class Records:
         return len(self.offsets)
 
     def __iter__(self) -> Iterator[Record]:
-        return (self.record(row) for row in range(len(self)))
+        data = self.data.data  # numpy's memoryview of itself
+        spans = (
+            self.offsets,
+            self.timestamps,
+            self.key_starts,
+            self.key_lengths,
+            self.value_starts,
+            self.value_lengths,
+        )
+        for row, (offset, timestamp, key, key_length, value, value_length) in enumerate(
+            zip(*(each.tolist() for each in spans), strict=True)
+        ):
+            yield Record(
+                offset,
+                None if key_length < 0 else bytes(data[key : key + key_length]),
+                None if value_length < 0 else bytes(data[value : value + value_length]),
+                timestamp,
+                _headers_read(self.data, int(self.headers_at[row])),
+            )
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> "Records":
         """Some of them, over the same buffer: a slice, a mask bool[n], or places in ascending order."""
@@ -185,13 +203,7 @@ class Records:
 
     def record(self, row: int) -> Record:
         """One record, spelled out."""
-        return Record(
-            int(self.offsets[row]),
-            self.keys.at(row),
-            self.values.at(row),
-            int(self.timestamps[row]),
-            _headers_read(self.data, int(self.headers_at[row])),
-        )
+        return next(iter(self[row : row + 1]))
 
 
 def _joined(parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
