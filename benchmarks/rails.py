@@ -2,8 +2,8 @@
 
 One worker and a broker share the machine. Payments of every rail but the wallet come at a steady rate; for a while in the middle wallet payments in a
 currency that there is not come at ten times that rate. Latency is from handing a payment to the producer until a read_committed reader has its
-alert, and until it has the account record that counts it (many more of these): before, during and after the garbage. Window and retry are
-short, so that the wall's end is seen.
+alert, and until it has the account record that counts it (many more of these): before, during and after the garbage, and, to compare, while as many good
+wallet payments come. Window and retry are short, so that the wall's end is seen.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rails", description=__doc__)
     parser.add_argument("--rate", type=int, default=1_000, help="payments a second (default 1000)")
     parser.add_argument("--garbage", type=int, default=10_000, help="bad ones a second (default 10000)")
-    parser.add_argument("--seconds", type=float, default=30, help="of each of the three parts (default 30)")
+    parser.add_argument("--seconds", type=float, default=30, help="of each of the four parts (default 30)")
     parser.add_argument("--output", type=Path, default=RESULTS / "rails.json")
     options = parser.parse_args()
     result = facts() | {name: getattr(options, name) for name in ("rate", "garbage", "seconds")}
@@ -60,9 +60,9 @@ def main() -> None:
 
 
 def measure(installation: Installation, rate: int, garbage: int, seconds: float) -> dict[str, Any]:
-    """Latencies of the three parts; when the wallet was walled off after the garbage began, and opened after it ended."""
-    good = payments(int(rate * (WARM_S + 3 * seconds + 10)), seed=5, spoilt=False)
-    bad = payments(int(garbage * seconds), seed=6, spoilt=True)
+    """Latencies of the four parts; when the wallet was walled off after the garbage began, and opened after it ended."""
+    good = payments(int(rate * (WARM_S + 4 * seconds + 10)), OTHERS, seed=5)
+    bad, as_many = (payments(int(garbage * seconds), kind, seed=6) for kind in (SPOILT, GOOD))
     worker = installation.start(rail_window_s=WINDOW_S, rail_retry_s=RETRY_S)
     wait_for(lambda: len(worker.recovered()) == PARTITIONS, "ready")
     file = Path(tempfile.mkdtemp(prefix="monitor-bench-")) / "seen.npz"
@@ -74,12 +74,15 @@ def measure(installation: Installation, rate: int, garbage: int, seconds: float)
         ended_s = time.time()
         say(f"{worst.sent:,} bad records in {ended_s - began_s:.1f} s")
         time.sleep(seconds)
+        compared_s = time.time()
+        more = Feed(installation, as_many, garbage).start().wait()
+        stopped_s = time.time()
         feed.stop()
-        wait_for(lambda: worker.done() >= feed.sent + worst.sent, "all decided", every_s=0.05)
+        wait_for(lambda: worker.done() >= feed.sent + worst.sent + more.sent, "all decided", every_s=0.05)
         time.sleep(1.0)  # what is decided is being read
-    starts = {"before": began_s - seconds, "during": began_s, "after": ended_s}
+    starts = {"before": began_s - seconds, "during": began_s, "after": ended_s, "as many good ones": compared_s}
     return {
-        "latency": latencies(feed, file, starts, ended_s + seconds),
+        "latency": latencies(feed, file, starts, stopped_s),
         "walled_after_s": when(worker, "walled", began_s),
         "opened_after_s": when(worker, "healthy", ended_s),
         "bad_records": worst.sent,
@@ -89,17 +92,19 @@ def measure(installation: Installation, rate: int, garbage: int, seconds: float)
     }
 
 
-def payments(count: int, seed: int, spoilt: bool) -> list[Pairs]:
-    """About as many, made beforehand: of all rails but the wallet, or all of the wallet in a currency that there is not."""
+OTHERS, SPOILT, GOOD = range(3)
+"""Payments: of all rails but the wallet; of the wallet, in a currency that there is not; of the wallet, and good."""
+
+
+def payments(count: int, kind: int, seed: int) -> list[Pairs]:
+    """About as many, made beforehand."""
     spec = SimulationSpec(seed=seed, transactions=count, accounts=6_000, fraud_share=FRAUD_SHARE)
     shift, made = time.time_ns() // 1_000_000 - spec.end_ms, []
     for each in generate(spec):
-        n = len(each)
-        batch = (
-            replace(each, channel=np.full(n, WALLET, np.uint8), currency=np.full(n, b"QQQ"))
-            if spoilt
-            else each.rows(each.channel != WALLET)
-        )
+        wallet = replace(each, channel=np.full(len(each), WALLET, np.uint8))
+        batch = each.rows(each.channel != WALLET) if kind == OTHERS else wallet
+        if kind == SPOILT:
+            batch = replace(wallet, currency=np.full(len(each), b"QQQ"))
         messages = transaction_messages(batch.moved(shift), 1)
         made.append((messages.keys, messages.values))
     return made  # type: ignore[return-value]
@@ -124,7 +129,7 @@ def reading(installation: Installation, file: Path) -> Iterator[None]:
 def latencies(feed: Feed, file: Path, starts: dict[str, float], end_s: float) -> dict[str, dict[str, float]]:
     """By part: p50 and p99 in ms of the payments that were handed over in it."""
     seen = np.load(file)
-    handed = np.array([feed.times[p, o] for p, o in seen["places"].tolist()])
+    handed = np.array([feed.times.get((p, o), np.nan) for p, o in seen["places"].tolist()])
     taken_ms = (seen["times"] - handed) * 1000
     found = {}
     for name, begin, end in zip(starts, starts.values(), [*starts.values(), end_s][1:], strict=True):
