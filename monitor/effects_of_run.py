@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from monitor.alerting import alerts_of, notes_of
 from monitor.context import Context
-from monitor.decide.policy import NEVER
+from monitor.decide.policy import APPROVE, NEVER
 from monitor.effects.alerts import Issuer, Telling, alert_messages
 from monitor.effects.audit import Position, build_block
 from monitor.effects.changelog import changelog_messages, tail_of, tombstones
@@ -15,6 +15,8 @@ from monitor.effects.deadletters import DeadLetterTopic, dead_letters
 from monitor.effects.decisions import Ids, decisions_of
 from monitor.effects.message import Message
 from monitor.rules.ruled import NO_RULES, in_words
+from monitor.rules.ruleset import Engine
+from monitor.rules.wording import Said
 from monitor.scoring.explain import explain, left_out
 from monitor.scoring.model import Judged
 from monitor.state.accounts import Accounts
@@ -114,7 +116,7 @@ def _alerts(draft: Draft, position: Position, context: Context, now_ms: int) -> 
         degraded=_lacking(draft.judged, settled, context),
         thresholds=model or NEVER,
         why=why,
-        said=in_words(rules, settled.ruled, columns, features, scores, at),
+        said=_said(draft, rules),
         notes=notes_of(settled, withholding, context.by_hand, columns),
         telling=Telling(
             withholding.sent,
@@ -136,3 +138,11 @@ def _alerts(draft: Draft, position: Position, context: Context, now_ms: int) -> 
         source_partition=draft.run.partition,
     )
     return alert_messages(alerts, issuer)
+
+
+def _said(draft: Draft, rules: Engine) -> list[tuple[Said, ...]]:
+    """What rules say of each row something is written about; nothing of one that only tells a count."""
+    at, settled = draft.withholding.rows, draft.settled
+    asking = settled.outcomes[at] != APPROVE
+    found = in_words(rules, settled.ruled, draft.columns, draft.features, draft.judged.scores, at)
+    return [said if asks else () for said, asks in zip(found, asking.tolist(), strict=True)]

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from monitor.effects.block import read_block
 from monitor.settings import Settings
+from monitor.state.dispositions import is_withheld
 from monitor.wire.kafka_config import consumer_config
 from monitor.wire.our_records import read_record
 
@@ -20,7 +21,8 @@ LATEST_ALERTS = 50
 @dataclass
 class Tally:
     """Counts so far; a thread may count while another reads. `audited` is the last decided offset by partition, `alerts_due` what the
-    audit log says was emitted, `alerts` those read, each once, `repeated` those that came again, `alerted` their transactions' ids, and `frauds` the labelled ids with their scenario.
+    audit log says was emitted, `alerts` those read, each once, `repeated` those that came again; `withheld_due` and `withheld` the same of alerts that were recorded and not sent; `alerted` the transactions' ids
+    of both, and `frauds` the labelled ids with their scenario.
     """
 
     transactions_in: int = 0
@@ -31,6 +33,8 @@ class Tally:
     alerts_due: int = 0
     alerts: int = 0
     repeated: int = 0
+    withheld_due: int = 0
+    withheld: int = 0
     alerted: set[str] = field(default_factory=set)
     latest: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LATEST_ALERTS))
     frauds: dict[str, str] = field(default_factory=dict)
@@ -43,11 +47,11 @@ class Tally:
 
     @property
     def has_every_alert(self) -> bool:
-        """Whether every alert that the audit log speaks of was read."""
-        return self.alerts == self.alerts_due
+        """Whether every alert that the audit log speaks of was read, sent or withheld."""
+        return (self.alerts, self.withheld) == (self.alerts_due, self.withheld_due)
 
     def precision_and_recall(self) -> tuple[float | None, float | None]:
-        """Of the alerts, by transaction, against the labels; None where there is nothing to divide by."""
+        """Of what was alerted, sent or withheld, by transaction, against the labels; None where there is nothing to divide by."""
         hits = len(self.alerted.intersection(self.frauds))
         precision = hits / len(self.alerted) if self.alerted else None
         recall = hits / len(self.frauds) if self.frauds else None
@@ -62,6 +66,7 @@ class Tally:
             "duplicates": self.duplicates,
             "dead_letters": self.dead_letters,
             "alerts": self.alerts,
+            "withheld": self.withheld,
             "seconds": round(seconds, 2),
             "precision": None if precision is None else round(precision, 4),
             "recall": None if recall is None else round(recall, 4),
@@ -76,6 +81,7 @@ class Tally:
         self.duplicates += block.duplicates
         self.dead_letters += block.dead_letters
         self.alerts_due += block.alerts
+        self.withheld_due += int(is_withheld(block.decisions["suppression"]).sum())
         self.audited[block.partition] = max(block.last_offset, self.audited.get(block.partition, -1))
 
     def note_alert(self, value: bytes) -> None:
@@ -86,8 +92,19 @@ class Tally:
             return
         self._seen.add(alert["alert_id"])
         self.alerts += 1
-        self.alerted.add(alert["transaction_id"])
+        if alert["outcome"] != "approve":  # else the count that ends a burst
+            self.alerted.add(alert["transaction_id"])
         self.latest.append(alert)
+
+    def note_withheld(self, value: bytes) -> None:
+        """Count one alert that was recorded and not sent."""
+        alert = read_record("alert.avsc", value)
+        if alert["alert_id"] in self._seen:
+            self.repeated += 1
+            return
+        self._seen.add(alert["alert_id"])
+        self.withheld += 1
+        self.alerted.add(alert["transaction_id"])
 
 
 class Watcher(threading.Thread):
@@ -98,7 +115,7 @@ class Watcher(threading.Thread):
         self._settings, self._tally = settings, tally
         self._stopping = threading.Event()
         self._consumer = Consumer(consumer_config(settings, f"{settings.app_id}-watcher") | {"fetch.wait.max.ms": 20})
-        topics = (settings.topic_audit, settings.topic_alerts)
+        topics = (settings.topic_audit, settings.topic_alerts, settings.topic_withheld)
         self._consumer.assign([TopicPartition(topic, p, 0) for topic in topics for p in range(partitions)])
         self.failure: BaseException | None = None
 
@@ -124,6 +141,8 @@ class Watcher(threading.Thread):
                 raise RuntimeError(f"reading {message.topic()}: {message.error()}")
         elif message.topic() == self._settings.topic_audit:
             self._tally.note_block(message.value())
+        elif message.topic() == self._settings.topic_withheld:
+            self._tally.note_withheld(message.value())
         else:
             self._tally.note_alert(message.value())
 

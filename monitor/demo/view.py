@@ -15,6 +15,7 @@ from monitor.money.currencies import exponents
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY = 60
 ALERTS_SHOWN = 9
+STYLES = {"approve": "green", "review": "yellow", "block": "bold red"}
 _BUCKET = re.compile(r'monitor_record_to_commit_seconds_bucket\{le="([^"]+)"\}')
 
 
@@ -71,7 +72,7 @@ class View:
         )
         table.add_row(
             "alerts",
-            Text(f"{tally.alerts:,}", "bold red"),
+            Text(f"{tally.alerts:,} (+{tally.withheld:,} withheld)", "bold red"),
             "precision",
             _share(precision),
             "recall so far",
@@ -106,7 +107,7 @@ class View:
         ):
             table.add_column(name, justify=justify, no_wrap=name != "why")  # type: ignore[arg-type]
         for alert in list(tally.latest)[-ALERTS_SHOWN:][::-1]:
-            style = "bold red" if alert["outcome"] == "block" else "yellow"
+            style = STYLES[alert["outcome"]]
             table.add_row(
                 f"{alert['event_time']:%d %b %H:%M}",
                 Text(alert["outcome"], style),
