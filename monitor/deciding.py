@@ -19,7 +19,7 @@ from monitor.candidate import Candidate
 from monitor.clock import Clock
 from monitor.context import Context
 from monitor.controls.controls import NO_CONTROLS, Controls
-from monitor.decide.by_hand import ByHand
+from monitor.decide.by_hand import NOTHING_BY_HAND, ByHand
 from monitor.effects import shadow
 from monitor.effects.names import Names
 from monitor.errors import SchemaError
@@ -60,7 +60,7 @@ class DecidingContext:
         self._source, self._settings = source, settings
         self._cache = ReaderCache(source, clock)
         self._one_at_a_time = threading.Lock()  # artifacts and controls are looked for in threads of their own
-        self._controls = NO_CONTROLS
+        self._by_hand = NOTHING_BY_HAND
         self._made: tuple[RuleSet, Mapping[str, tuple[str, ...]], Engine] | None = None
         self._shelf = Shelf(settings)
         self._shelf.look()
@@ -92,11 +92,11 @@ class DecidingContext:
             idle_ttl_ms=settings.idle_ttl_days * DAY_MS,
             model=held.model,
             risk=held.risk,
-            rules=self._engine(held),
+            rules=self._engine(held, NO_CONTROLS),
             alert_schema_id=self.alert_schema_id,
             audit_schema_id=self.audit_schema_id,
             dlq_max_bytes=settings.dlq_max_bytes,
-            versions=self._versions(held),
+            versions=self._versions(held, NO_CONTROLS),
             cooldown_ms=settings.alert_cooldown_s * 1000,
         )
 
@@ -127,33 +127,31 @@ class DecidingContext:
         if not self._shelf.look():
             return False
         self._let_watch(self._shelf.held)
-        self._renew()
+        with self._one_at_a_time:
+            self._renew(self._shelf.held, self.context.controls)
         return True
 
     def take(self, controls: Controls) -> None:
         """Decide the next runs with these controls."""
-        self._controls = controls
-        self._renew()
-
-    def _renew(self) -> None:
-        """Take what is held now for the next run."""
         with self._one_at_a_time:
-            held, controls = self._shelf.held, self._controls
-            # one assignment: a run that begins meanwhile takes the old context or the new one, whole
-            self.context = replace(
-                self.context,
-                model=held.model,
-                risk=held.risk,
-                rules=self._engine(held),
-                by_hand=self.by_hand_of(controls),
-                versions=self._versions(held),
-            )
+            self._renew(self._shelf.held, controls)
+
+    def _renew(self, held: Artifacts, controls: Controls) -> None:
+        # one assignment: a run that begins meanwhile takes the old context or the new one, whole
+        self.context = replace(
+            self.context,
+            model=held.model,
+            risk=held.risk,
+            rules=self._engine(held, controls),
+            by_hand=self.by_hand_of(controls),
+            versions=self._versions(held, controls),
+        )
 
     def _let_watch(self, held: Artifacts) -> None:
         """Those on the sideline follow what is held."""
         self.candidate.model, self.shadow_rules.rules = held.candidate, held.rules
 
-    def _versions(self, held: Artifacts) -> Mapping[str, str]:
+    def _versions(self, held: Artifacts, controls: Controls) -> Mapping[str, str]:
         model = held.model
         chosen = {
             "model": "" if model is None else model.version,
@@ -161,12 +159,12 @@ class DecidingContext:
             "risk": held.risk.version,
             "rules": "" if held.rules is None else held.rules.name,
             "rails": NONE_WALLED.name,
-            "controls": self._controls.version,
+            "controls": controls.version,
         }
         return MappingProxyType(self._fixed | chosen)
 
-    def _engine(self, held: Artifacts) -> Engine | None:
-        return None if held.rules is None else self.engine_of(held.rules, self._controls)
+    def _engine(self, held: Artifacts, controls: Controls) -> Engine | None:
+        return None if held.rules is None else self.engine_of(held.rules, controls)
 
     def engine_of(self, rules: RuleSet, controls: Controls = NO_CONTROLS) -> Engine:
         """The rules, with the words that controls add to their lists, ready for runs that this context is of. The last one is kept: most controls touch no list."""
@@ -177,8 +175,10 @@ class DecidingContext:
         return engine
 
     def by_hand_of(self, controls: Controls) -> ByHand:
-        """The controls, ready for runs that this context is of."""
-        return ByHand(controls, lambda text: hash_bytes(text.encode(), self._hash_key))
+        """The controls, ready for runs that this context is of. The last ones are kept."""
+        if self._by_hand.controls is not controls:
+            self._by_hand = ByHand(controls, lambda text: hash_bytes(text.encode(), self._hash_key))
+        return self._by_hand
 
     def for_records(self, records: Records) -> Context:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""

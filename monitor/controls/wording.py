@@ -2,28 +2,21 @@
 
 import datetime as dt
 
-from monitor.controls.record import LIST_ENTRY, OVERRIDE, RAIL, SUPPRESSION, Control
+from monitor.controls.record import LIST_ENTRY, OVERRIDE, SUPPRESSION, Control
 
 
 def said(control: Control) -> str:
     """What it does."""
-    match control.kind:
-        case kind if kind == SUPPRESSION:
-            about = (
-                ("account", control.account_id),
-                ("rule", control.rule_id),
-                ("reason", control.reason_code),
-            )
-            names = ", ".join(f"{name} {value}" for name, value in about if value is not None)
-            found = f"suppress {names}" + ("; blocks too" if control.blocks else "")
-        case kind if kind == OVERRIDE:
-            found = f"{control.outcome} account {control.account_id}"
-        case kind if kind == LIST_ENTRY:
-            found = f"list {control.list_name}: {control.word}"
-        case kind if kind == RAIL:
-            found = f"rail {control.rail}: {control.state}"
-        case kind:
-            raise ValueError(f"{kind!r}: no kind of control")
+    if control.kind == SUPPRESSION:
+        about = {"account": control.account_id, "rule": control.rule_id, "reason": control.reason_code}
+        names = ", ".join(f"{name} {value}" for name, value in about.items() if value is not None)
+        found = f"suppress {names}" + ("; blocks too" if control.blocks else "")
+    elif control.kind == OVERRIDE:
+        found = f"{control.outcome} account {control.account_id}"
+    elif control.kind == LIST_ENTRY:
+        found = f"list {control.list_name}: {control.word}"
+    else:
+        found = f"rail {control.rail}: {control.state}"
     return f"{found} (withdrawn)" if control.withdrawn else found
 
 

@@ -95,11 +95,11 @@ def test_the_commands_make_and_show_them(admin, settings):
     assert not any(fact["exists"] for fact in before.values())
     made = runner.invoke(topics, ["create", "--partitions", "3"], env=env)
     assert made.exit_code == 0, made.output
-    assert made.output.count("created  ") == 9
+    assert made.output.count("created  ") == 10
     after = json.loads(runner.invoke(topics, ["show", "--json"], env=env).output)
-    assert {role: fact["partitions"] for role, fact in after.items()} == dict.fromkeys(before, 3)
+    assert {role: fact["partitions"] for role, fact in after.items()} == dict.fromkeys(before, 3) | {"controls": 1}
     again = runner.invoke(topics, ["create"], env=env)
-    assert again.output.count("exists   ") == 9
+    assert again.output.count("exists   ") == 10
     shown = runner.invoke(topics, ["show"], env=env).output.splitlines()
-    assert len(shown) == 9
+    assert len(shown) == 10
     assert "cleanup.policy=compact" in shown[4]
