@@ -51,7 +51,7 @@ class Decided:
     `dispositions` uint8[n], `reasons` uint8[n], `flags` uint16[n], `event_times_ms` int64[n], `scores` float64[n] (NaN: not scored),
     `outcomes` uint8[n], `held` uint8[n] (of `Held`), `alert_outcomes` uint8[alerts sent]; `features` float64[n, len(ACCOUNT_FEATURES)], or len(CATALOGUE) with risk; `watermark_ms` the partition's
     greatest event time so far, as `position` has it. `horizons_ms` int64[n], as in `Folded`; `swept`: forgotten accounts dropped.
-    `partial`: how many a part of the model could not judge; `settled`: what model, rules and people asked for; `columns`: the records, decoded.
+    `partial`: how many a part of the model could not judge; `settled`: what model, rules and people asked for; `withholding`: who is told; `columns`: the records, decoded.
     """
 
     messages: list[Message]
@@ -70,6 +70,7 @@ class Decided:
     swept: int
     partial: int
     settled: Settled
+    withholding: Withholding
     columns: Columns
 
 
@@ -123,6 +124,7 @@ def decide_run(
         swept=swept,
         partial=int(judged.partial.sum()),
         settled=settled,
+        withholding=withholding,
         columns=columns,
     )
 

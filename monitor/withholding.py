@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decide.by_hand import ANOMALY, MODEL, NONE, ByHand, Ground
+from monitor.decide.by_hand import NONE, ByHand, Ground
 from monitor.decide.cooldown import cool_down
-from monitor.decide.policy import APPROVE, BLOCK, Level, combined
+from monitor.decide.policy import ANOMALY, APPROVE, BLOCK, MODEL, Level, combined
 from monitor.rails.walled import Walled
 from monitor.rules.ruled import Ruled
 from monitor.rules.ruleset import RuleSet, State
@@ -75,6 +75,7 @@ def settle(
         at_wall = decides & np.isin(columns.longs[CHANNEL], sorted(walled.channels))
     ruling = combined(modelled, ruled.levels)
     if walled.channels:
+        at_wall &= ruling != BLOCK  # a wall never lets through what model or rules would stop
         ruling[at_wall] = walled.outcome
     return Settled(modelled, ruled, overridden, at_wall, by_hand.outcomes(overridden, ruling))
 
@@ -97,10 +98,11 @@ def withheld(
     held[asking & settled.walled] = _RAIL
     held[asking & (offsets < alerts_from_offset)] = _WARM_UP
     suppressed_by: dict[int, tuple[str, ...]] = {}
-    if by_hand.suppresses:
-        suppressed_by = dict(_suppressed(settled, asking & (held == 0), columns, by_hand, rules))
-        held[list(suppressed_by)] = _SUPPRESSED
     times = columns.longs[EVENT_TIME]
+    if by_hand.controls.suppressions:
+        at = np.flatnonzero(asking & (held == 0) & (settled.overridden == NONE))
+        suppressed_by = dict(_suppressed(settled, at, columns, by_hand, rules)) if at.size else {}
+        held[list(suppressed_by)] = _SUPPRESSED
     told, in_burst = cool_down(records, slots, times, folded.disposition, folded.flags, outcomes, held, cooldown_ms)
     rows = np.flatnonzero((asking & (held != _WARM_UP)) | (held == _SUMMARY))
     sent = np.isin(held[rows], (int(Held.SENT), _SUMMARY))
@@ -108,13 +110,14 @@ def withheld(
 
 
 def _suppressed(
-    settled: Settled, asking: NDArray[np.bool_], columns: Columns, by_hand: ByHand, rules: RuleSet
+    settled: Settled, rows: NDArray[np.int64], columns: Columns, by_hand: ByHand, rules: RuleSet
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Rows whose alert is covered by suppressions, and the ids of these."""
-    for row in np.flatnonzero(asking & (settled.overridden == NONE)).tolist():
+    """Those of `rows`, at least one, whose alert is covered by suppressions, and the ids of these."""
+    times = columns.longs[EVENT_TIME][rows]
+    suppressions = by_hand.in_force(int(times.min()), int(times.max()))
+    for row, time in zip(rows.tolist(), times.tolist(), strict=True) if suppressions else ():
         grounds = list(_grounds(settled, row, rules))
-        account = columns.text(ACCOUNT_ID, row) or ""
-        ids = by_hand.suppressing(account, int(columns.longs[EVENT_TIME, row]), grounds)
+        ids = suppressions.covering(columns.text(ACCOUNT_ID, row) or "", time, grounds)
         if ids:
             yield row, ids
 

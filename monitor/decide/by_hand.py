@@ -10,12 +10,6 @@ from monitor.controls.controls import NO_CONTROLS, Controls, Override, Suppressi
 from monitor.decide.policy import Level
 from monitor.wire.columns import ACCOUNT_ID, EVENT_TIME, Columns
 
-MODEL = "model"
-"""What a suppression calls the model in place of a rule."""
-
-ANOMALY = "anomaly"
-"""The reason code of what the model asks for."""
-
 NONE = -1
 
 
@@ -41,9 +35,8 @@ class ByHand:
         self._hashes = hashes[self._order]
         self._from = np.array([each.from_ms for each in controls.overrides], np.int64)[self._order]
         self._until = np.array([each.until_ms for each in controls.overrides], np.int64)[self._order]
-        self._by_account: dict[str | None, list[Suppression]] = {}
-        for each in controls.suppressions:
-            self._by_account.setdefault(each.account_id, []).append(each)
+        self._begins = np.array([each.from_ms for each in controls.suppressions], np.int64)
+        self._ends = np.array([each.until_ms for each in controls.suppressions], np.int64)
 
     def overridden(self, columns: Columns, scored: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Which override each of `n` records falls under, int64[n]: a place in `controls.overrides`, NONE for none. Those not `scored` fall under none."""
@@ -72,12 +65,24 @@ class ByHand:
         """The override that `overridden` names."""
         return self.controls.overrides[place]
 
-    @property
-    def suppresses(self) -> bool:
-        """Whether there are suppressions at all."""
-        return bool(self._by_account)
+    def in_force(self, first_ms: int, last_ms: int) -> "Suppressions":
+        """The suppressions that may be in force for payments of these times, both inclusive."""
+        chosen = np.flatnonzero((self._begins <= last_ms) & (self._ends > first_ms)).tolist()
+        return Suppressions(self.controls.suppressions[place] for place in chosen)
 
-    def suppressing(self, account_id: str, event_time_ms: int, grounds: Sequence[Ground]) -> tuple[str, ...]:
+
+class Suppressions:
+    """Some suppressions, found by account: those of a stretch of time."""
+
+    def __init__(self, suppressions: Iterable[Suppression]) -> None:
+        self._by_account: dict[str | None, list[Suppression]] = {}
+        for each in suppressions:
+            self._by_account.setdefault(each.account_id, []).append(each)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_account.values()))
+
+    def covering(self, account_id: str, event_time_ms: int, grounds: Sequence[Ground]) -> tuple[str, ...]:
         """The ids of the suppressions that together cover each of the grounds of an alert; () when one of them is left, or there is none."""
         near = [
             each

@@ -2,7 +2,8 @@
 
 An alert of an account that is sent begins its cool-down. Until `cooldown_ms` later, by the payments' own time, further reviews of that account are
 withheld and counted; the first payment of the account after that tells the count, by its own alert if it has one, else by a message of its own. A block is
-never withheld, since it acts on a payment, nor is an alert graver than the one that began the cool-down: both are sent, and marked as part of the burst.
+never withheld, since it acts on a payment: it is sent, and marked as part of the burst. Payments that are late by more than a cool-down have one of their own, so that
+a backlog is no flood either.
 
 The state is three fields of the account record, so it commits with the run. It is worked on after the run was folded: where the account began anew in
 the middle of the run, so does the cool-down, at that very payment, however the stream was cut into runs.
@@ -16,8 +17,8 @@ from monitor.jit import kernel, piece
 from monitor.state.dispositions import Disposition, Flag, Held
 
 _SCORED, _FIRST = int(Disposition.SCORED), int(Flag.FIRST)
-_COOLING, _SUMMARY = int(Held.COOLING), int(Held.SUMMARY)
-_APPROVE, _BLOCK = APPROVE, BLOCK
+_SENT, _COOLING, _SUMMARY = int(Held.SENT), int(Held.COOLING), int(Held.SUMMARY)
+_APPROVE, _BLOCK, _SECOND_MS = APPROVE, BLOCK, 1000
 
 
 def cool_down(
@@ -44,12 +45,32 @@ def cool_down(
 @piece
 def _within(account, outcomes, held, in_burst, i):  # type: ignore[no-untyped-def]
     """An alert while the account's cool-down lasts."""
-    if outcomes[i] != _BLOCK and outcomes[i] <= account.alerted_outcome:
+    if outcomes[i] == _BLOCK:
+        in_burst[i] = True
+    else:
         held[i] = _COOLING
         account.withheld += np.uint32(1)
+
+
+@piece
+def _late(account, times, outcomes, held, cooldown_ms, in_burst, i):  # type: ignore[no-untyped-def]
+    """An alert on a payment from before the account's cool-down."""
+    since = times[i] - np.int64(account.late_alerted_at) * _SECOND_MS
+    if account.late_alerted_at != 0 and -cooldown_ms < since < cooldown_ms:
+        _within(account, outcomes, held, in_burst, i)
+    elif cooldown_ms > 0:
+        account.late_alerted_at = np.uint32(times[i] // _SECOND_MS)
+
+
+@piece
+def _after(account, t, alerting, cooldown_ms):  # type: ignore[no-untyped-def]
+    """No cool-down lasts: an alert begins one, and either way what was withheld is told. How many that were."""
+    told, account.withheld = account.withheld, 0
+    if alerting and cooldown_ms > 0:
+        account.alerted_at = t
     else:
-        in_burst[i] = True
-        account.alerted_outcome = max(account.alerted_outcome, outcomes[i])
+        account.alerted_at, account.late_alerted_at = 0, 0
+    return told
 
 
 @kernel
@@ -59,7 +80,7 @@ def _run(records, slots, times, dispositions, flags, outcomes, held, cooldown_ms
             continue
         account = records[slots[i]]
         if flags[i] & _FIRST:
-            account.alerted_at, account.withheld, account.alerted_outcome = 0, 0, 0
+            account.alerted_at, account.late_alerted_at, account.withheld = 0, 0, 0
         alerting = outcomes[i] != _APPROVE
         if held[i] != 0 or not (alerting or account.withheld != 0):
             continue
@@ -68,12 +89,9 @@ def _run(records, slots, times, dispositions, flags, outcomes, held, cooldown_ms
         if began and -cooldown_ms < since < cooldown_ms:
             if alerting:
                 _within(account, outcomes, held, in_burst, i)
-        elif alerting and began and since < 0:
-            continue  # late by more than a cool-down: sent, and no beginning of another
-        elif alerting:
-            told[i], account.withheld = account.withheld, 0
-            account.alerted_at = times[i] if cooldown_ms else 0
-            account.alerted_outcome = outcomes[i] if cooldown_ms else 0
-        elif since >= 0:
-            told[i], account.withheld, account.alerted_at, account.alerted_outcome = account.withheld, 0, 0, 0
-            held[i] = _SUMMARY
+        elif began and since < 0:
+            if alerting:
+                _late(account, times, outcomes, held, cooldown_ms, in_burst, i)
+        else:
+            told[i] = _after(account, times[i], alerting, cooldown_ms)
+            held[i] = _SENT if alerting else _SUMMARY

@@ -1,7 +1,7 @@
 """From a score and what rules ask for to an outcome. A score says how strange; a policy says what to do.
 
-Precedence, highest first: an override (a person's word on one account, `by_hand.py`), a block that cannot be overridden by rules, what a walled-off rail's payments get, an allow, a
-block, a review. The model reviews or blocks by the thresholds of its manifest, and stands among the rules: an allow lifts what it asks for, and of the
+Precedence, highest first: an override (a person's word on one account, `by_hand.py`), a block that cannot be overridden by rules, what a walled-off rail's payments get unless
+they are blocked anyway, an allow, a block, a review. The model reviews or blocks by the thresholds of its manifest, and stands among the rules: an allow lifts what it asks for, and of the
 others the stronger one is done.
 """
 
@@ -16,6 +16,13 @@ OUTCOMES = ("approve", "review", "block")
 """The symbols of `outcome` in schemas/alert.avsc, mildest first."""
 
 APPROVE, REVIEW, BLOCK = range(3)
+
+
+MODEL = "model"
+"""What a suppression calls the model in place of a rule; no rule has this id."""
+
+ANOMALY = "anomaly"
+"""The reason code of what the model asks for."""
 
 
 class Level(IntEnum):

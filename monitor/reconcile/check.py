@@ -15,7 +15,13 @@ from monitor.deciding import DecidingContext
 from monitor.effects.block import read_block
 from monitor.errors import TopicError
 from monitor.reconcile.audited import Audited, audited
-from monitor.reconcile.compare import compare_alerts, compare_decisions, compare_letters, compare_state
+from monitor.reconcile.compare import (
+    compare_alerts,
+    compare_decisions,
+    compare_letters,
+    compare_state,
+    compare_tellings,
+)
 from monitor.reconcile.effects import Sorter
 from monitor.reconcile.findings import Findings
 from monitor.reconcile.past import Past
@@ -125,6 +131,7 @@ class Checker:
         compare_alerts(log, written, found)
         compare_letters(log, written, digests, found)
         if reference is not None:
+            compare_tellings(log, written, reference.tellings, found)
             self._compare_state(log, reference, found)
         self._compare_group(log, found)
         return found

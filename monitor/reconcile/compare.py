@@ -9,7 +9,7 @@ from monitor.effects.alert_ids import alert_id
 from monitor.errors import LayoutError
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited
-from monitor.reconcile.effects import Alert, Written
+from monitor.reconcile.effects import Alert, Telling, Written
 from monitor.reconcile.findings import Findings
 from monitor.state.dispositions import Disposition, Flag
 from monitor.state.layout import ACCOUNT
@@ -44,6 +44,15 @@ def compare_alerts(audited: Audited, written: Written, found: Findings) -> None:
     _compare_alerts(audited, "withheld alert", audited.withheld, written.withheld, found)
     for each in written.disordered:
         found.report("out_of_order", 1, f"partition {audited.partition}: {each}")
+
+
+def compare_tellings(audited: Audited, written: Written, tellings: Mapping[int, Telling], found: Findings) -> None:
+    """What alerts tell beside their decisions, against the reference's: `tellings` by offset, of those that are known."""
+    for alerts in (written.alerts, written.withheld):
+        for offset in alerts.keys() & tellings.keys():
+            wrong = [each.telling for each in alerts[offset] if each.telling != tellings[offset]]
+            words = f"the alert of offset {offset} tells {wrong[:1]}, the reference {tellings[offset]}"
+            found.report("alerts_foreign", len(wrong), f"partition {audited.partition}: {words}")
 
 
 def _compare_alerts(
@@ -118,7 +127,7 @@ def compare_state(
                 found.report("state_differs", 1, f"partition {partition}: account {account!r} {difference}")
 
 
-OF_ALERTS = ("alerted_at", "alerted_outcome", "withheld")
+OF_ALERTS = ("alerted_at", "late_alerted_at", "withheld")
 """Fields of an account that depend on outcomes."""
 
 

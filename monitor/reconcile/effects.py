@@ -15,13 +15,18 @@ from monitor.wire.our_records import read_record
 _SCORE = struct.Struct("<d")
 
 
+Telling = tuple[int, bool, tuple[str, ...]]
+"""`withheld`, `in_burst` and `suppressed_by`, as in schemas/alert.avsc."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What an alert says that a decision says too; `score` is its eight bytes, NaN's where no model scored it."""
+    """What an alert says that a decision says too; `score` is its eight bytes. `telling`: what it says beside that."""
 
     id: str
     outcome: int
     score: bytes
+    telling: Telling = (0, False, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,12 @@ class Sorter:
             yield (
                 partition,
                 offset,
-                Alert(str(fields["alert_id"]), OUTCOMES.index(fields["outcome"]), _SCORE.pack(score)),
+                Alert(
+                    str(fields["alert_id"]),
+                    OUTCOMES.index(fields["outcome"]),
+                    _SCORE.pack(score),
+                    (fields["withheld"], fields["in_burst"], tuple(fields["suppressed_by"])),
+                ),
             )
 
     def add_letters(self, messages: Iterable[Any]) -> None:

@@ -11,6 +11,7 @@ from monitor.effects.audit import genesis_block
 from monitor.guard.reasons import Reason
 from monitor.pipeline import Decided, decide_run
 from monitor.reconcile.audited import Audited
+from monitor.reconcile.effects import Telling
 from monitor.reconcile.findings import Findings
 from monitor.reconcile.past import Past
 from monitor.reconcile.vectors import SampledVectors
@@ -47,6 +48,8 @@ class Reference:
         self._accounts = Accounts()
         self.knows_alerts = True
         """Whether it knew all that outcomes depend on: else what accounts remember of their alerts is not the reference's."""
+        self.tellings: dict[int, Telling] = {}
+        """By offset, what each alert tells beside its decision, while that is known."""
         self._at = np.argsort(audited.decisions["offset"], kind="stable")
         self._sorted = audited.decisions["offset"][self._at]
         _, self._position = genesis_block(
@@ -106,12 +109,24 @@ class Reference:
         decided = decide_run(run, self._accounts, self._position, context, ANY_TIME_MS)
         self._position = decided.position
         self._compare(records, decided, rows, scores_too=served is not None)
+        if served is not None and self.knows_alerts:
+            self._note_tellings(records, decided)
         if served is None:
             self.knows_alerts = False
             self._found.counts["not_scored_anew"] += len(records)
             return
         risk = versions.get("risk", "")
         self._vectors.compare(self._audited.topic_id, self._audited.partition, risk, records, decided, self._found)
+
+    def _note_tellings(self, records: Records, decided: Decided) -> None:
+        withholding = decided.withholding
+        for row in withholding.rows.tolist():
+            telling = (
+                int(withholding.told[row]),
+                bool(withholding.in_burst[row]),
+                withholding.named(row, decided.columns),
+            )
+            self.tellings[int(records.offsets[row])] = telling
 
     def _rows(self, records: Records) -> NDArray[np.int64]:
         """The audited decision of each record, -1 for none."""

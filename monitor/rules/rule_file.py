@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from monitor.decide.policy import Level
+from monitor.decide.policy import MODEL, Level
 from monitor.errors import RulesError
 from monitor.rules.names import NAMES, Kind, names_in_text
 from monitor.rules.python_tree import ExpressionError
@@ -111,6 +111,8 @@ class _Reader:
 
     def rule(self, number: int, entry: RuleEntry) -> Rule:
         here: tuple[str | int, ...] = ("rule", number)
+        if entry.id == MODEL:
+            raise self.wrong((*here, "id"), f"{MODEL} is what suppressions call the model; give the rule another id")
         if entry.when is None and entry.measure is None:
             raise self.wrong(here, f"{entry.id}: neither when nor measure: it would hold always; add a condition")
         when = None if entry.when is None else self._tree((*here, "when"), entry.when, _TRUTHS)

@@ -234,9 +234,9 @@ def _begin_anew(records, slot, fresh, t, watermark, idle_ttl_ms):  # type: ignor
 def _refresh(records, slot, fresh):  # type: ignore[no-untyped-def]
     """All but the cool-down: alerts of this run on events before this one are yet to be decided on (`decide/cooldown.py` begins anew by itself)."""
     account = records[slot]
-    alerted_at, withheld, outcome = account.alerted_at, account.withheld, account.alerted_outcome
+    alerted_at, late_alerted_at, withheld = account.alerted_at, account.late_alerted_at, account.withheld
     records[slot] = fresh[0]
-    account.alerted_at, account.withheld, account.alerted_outcome = alerted_at, withheld, outcome
+    account.alerted_at, account.late_alerted_at, account.withheld = alerted_at, late_alerted_at, withheld
 
 
 @piece

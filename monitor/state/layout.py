@@ -109,11 +109,12 @@ ACCOUNT = np.dtype(
         ("last_country", "<u2"),  # of the last event that came in order and had one; 0 for none
         ("surprises", "u1", (SURPRISE_DAYS,)),  # debits a day with z > 3, at day % SURPRISE_DAYS, at most 255
         ("ring_next", "u1"),
-        ("alerted_outcome", "u1"),  # of the alert that began the cool-down, a place in policy.OUTCOMES
         ("busiest", "u1", (BUSY_DAYS,)),  # greatest count_5m of a debit a day, at day % BUSY_DAYS
+        ("unused", "u1"),  # zero; keeps what follows aligned
         ("busy_head", "<i4"),  # the newest day of `busiest`, days since the epoch
-        ("withheld", "<u4"),  # alerts that the cool-down held back and no alert has told yet
-        ("unused", "u1", (4,)),  # zero; keeps what follows aligned
+        # cool-downs, see monitor/decide/cooldown.py
+        ("withheld", "<u4"),  # alerts held back, that no alert has told yet
+        ("late_alerted_at", "<u4"),  # s, event time of the alert that began the cool-down of late payments, 0 for none
         ("alerted_at", "<i8"),  # ms, event time of the alert that began the cool-down, 0 for none
     ]
 )

@@ -11,16 +11,16 @@ from monitor.decide.policy import APPROVE, BLOCK, REVIEW
 from monitor.state.dispositions import Disposition, Flag, Held
 from monitor.state.layout import ACCOUNT
 
-COOLDOWN = 100
+COOLDOWN = 100_000
 T0 = 1_790_000_000_000
 
 
 @dataclass
 class Burst:
-    """What the model knows of one account: the alert that began the cool-down, and what was withheld since."""
+    """What the model knows of one account: the alerts that began its cool-downs, and what was withheld since."""
 
     at: int = 0
-    gravest: int = 0
+    late_at: int = 0
     withheld: int = 0
 
 
@@ -37,22 +37,24 @@ class Model:
         burst = self.bursts.setdefault(account, Burst())
         if held != Held.SENT:
             return held, 0, False
-        lasting = burst.at and abs(t - burst.at) < COOLDOWN
+        late = burst.at and t - burst.at <= -COOLDOWN
+        begun = burst.late_at if late else burst.at
+        lasting = begun and abs(t - begun) < COOLDOWN
         if outcome == APPROVE:
-            over = burst.withheld and t - burst.at >= COOLDOWN
+            over = burst.withheld and burst.at and t - burst.at >= COOLDOWN
             told = burst.withheld if over else 0
             if over:
                 self.bursts[account] = Burst()
             return (Held.SUMMARY if over else Held.SENT), told, False
-        if lasting and outcome == REVIEW and burst.gravest >= REVIEW:
+        if lasting and outcome == REVIEW:
             burst.withheld += 1
             return Held.COOLING, 0, False
         if lasting:
-            burst.gravest = max(burst.gravest, outcome)
             return Held.SENT, 0, True
-        if burst.at and t < burst.at:
+        if late:
+            burst.late_at = t
             return Held.SENT, 0, False
-        self.bursts[account] = Burst(t, outcome)
+        self.bursts[account] = Burst(t, burst.late_at)
         return Held.SENT, burst.withheld, False
 
 
@@ -94,7 +96,11 @@ def test_it_does_what_the_model_does_however_the_stream_is_cut(events, size):
     assert made == [(int(held), told, burst) for held, told, burst in expected]
     for account, burst in model.bursts.items():
         kept = records[account]
-        assert (kept["alerted_at"], kept["withheld"]) == (burst.at, burst.withheld)
+        assert (kept["alerted_at"], int(kept["late_alerted_at"]) * 1000, kept["withheld"]) == (
+            burst.at,
+            burst.late_at,
+            burst.withheld,
+        )
 
 
 def reviews(times):
@@ -119,6 +125,13 @@ def test_a_block_is_never_withheld_and_says_that_it_is_part_of_a_burst():
     records = np.zeros(1, ACCOUNT)
     blocks = [(0, T0 + each, BLOCK, Held.SENT, False, True) for each in range(3)]
     assert run(records, reviews([T0]) + blocks) == [(0, 0, False), (0, 0, True), (0, 0, True), (0, 0, True)]
+
+
+def test_a_backlog_that_comes_late_is_one_alert_a_cool_down_too():
+    records = np.zeros(1, ACCOUNT)
+    backlog = [T0 - 10 * COOLDOWN + each * COOLDOWN // 10 for each in range(80)]
+    made = run(records, reviews([T0, *backlog]))
+    assert [held for held, _, _ in made].count(int(Held.SENT)) == 1 + 8
 
 
 def test_without_a_cool_down_everything_is_sent_and_what_was_withheld_before_is_told():

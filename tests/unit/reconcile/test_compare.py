@@ -1,6 +1,7 @@
 """Each defect is found and named, on evidence made by hand: three decisions of partition 1, one of them alerted, one rejected."""
 
 import struct
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -10,10 +11,16 @@ from monitor.effects.alert_ids import alert_id
 from monitor.effects.decisions import DECISION
 from monitor.guard.reasons import Reason
 from monitor.reconcile.audited import Audited
-from monitor.reconcile.compare import compare_alerts, compare_decisions, compare_letters, compare_state
+from monitor.reconcile.compare import (
+    compare_alerts,
+    compare_decisions,
+    compare_letters,
+    compare_state,
+    compare_tellings,
+)
 from monitor.reconcile.effects import Alert, Letter, Written
 from monitor.reconcile.findings import DEFECTS, Findings
-from monitor.state.dispositions import Disposition
+from monitor.state.dispositions import Disposition, Held
 from monitor.state.layout import ACCOUNT, ADDED_BY_3, FRESH
 from monitor.state.migrations import HEADER
 from monitor.state.packing import UNIT, pack
@@ -48,6 +55,26 @@ def written(alerts=None, letters=None):
 
 def defects(found):
     return {name: found.counts[name] for name in DEFECTS if found.counts[name]}
+
+
+def test_what_an_alert_tells_beside_its_decision_is_held_against_the_reference():
+    telling = (3, False, ("cool-down",))
+    for told, expected in ((telling, {}), ((2, False, ("cool-down",)), {"alerts_foreign": 1})):
+        made, found = written(alerts={}), Findings()
+        made.withheld[10] = [replace(alert(), telling=told)]
+        compare_tellings(evidence(), made, {10: telling, 12: (0, True, ())}, found)
+        assert defects(found) == expected
+
+
+def test_a_withheld_alert_is_due_where_the_decision_says_so_and_nowhere_else():
+    log, found = evidence(), Findings()
+    log.decisions["suppression"][0] = Held.COOLING
+    made = written(alerts={})
+    made.withheld[10] = [alert()]
+    compare_alerts(log, made, found)
+    assert (defects(found), found.counts["withheld_alerts"]) == ({}, 1)
+    compare_alerts(log, written(), found)
+    assert defects(found) == {"alerts_lost": 1, "alerts_foreign": 1}
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def test_a_file_without_rules_is_a_file_of_no_rules():
         ("when = 'merchant_id in watched'\n", "", "28:1", "watched_merchant: neither when nor measure"),
         ("merchant_id in watched", "merchant_id in wathced", "32:24", "wathced: no such list; did you mean watched"),
         ("watched = [", "country = [", "4:1", "country is a field of transactions"),
+        ('id = "watched_merchant"', 'id = "model"', "29:1", "model is what suppressions call the model"),
         ('["m-2", "m-1", "m-2"]', "[1]", "4:1", "lists.watched.1: '1': input should be a valid string"),
         ("band = [{", "band = [{wehn = 1, ", "34:1", "rule.2.band.1.wehn: no such key"),
     ],
