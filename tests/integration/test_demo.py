@@ -9,7 +9,17 @@ import pytest
 from monitor.embedded.kafka import EmbeddedKafka, available
 
 TRANSACTIONS = 6_000
-LAST_LINE = {"transactions_in", "scored", "duplicates", "dead_letters", "alerts", "seconds", "precision", "recall"}
+LAST_LINE = {
+    "transactions_in",
+    "scored",
+    "duplicates",
+    "dead_letters",
+    "alerts",
+    "withheld",
+    "seconds",
+    "precision",
+    "recall",
+}
 
 
 @pytest.fixture

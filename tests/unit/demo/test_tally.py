@@ -65,6 +65,17 @@ def test_two_alerts_about_one_transaction_are_two_alerts_and_one_hit():
     assert tally.precision_and_recall() == (1.0, 0.5)
 
 
+def test_a_withheld_alert_is_waited_for_and_counts_as_a_hit_and_a_burst_s_end_does_not():
+    tally = Tally(frauds={"t-0": "card_testing"})
+    tally.withheld_due = 1
+    assert not tally.has_every_alert
+    for _ in range(2):
+        tally.note_withheld(alert(0))
+    assert (tally.withheld, tally.repeated, tally.has_every_alert) == (1, 1, True)
+    tally.note_alert(alert_value(alert_id=alert_id("id", 0, 1), transaction_id="t-1", outcome="approve"))
+    assert tally.precision_and_recall() == (1.0, 1.0)
+
+
 def test_precision_and_recall_are_shares_of_alerts_and_of_frauds():
     tally = Tally(frauds=dict.fromkeys(("t-0", "t-1", "t-8", "t-9"), "incident"))
     for number in range(5):
@@ -87,7 +98,7 @@ def test_only_the_latest_alerts_are_kept():
 def test_the_summary_is_one_line_of_json_and_misses_no_alert():
     tally = Tally(transactions_in=3, scored=3, alerts_due=1)
     assert json.loads(as_line(tally.summary(1.234))) == {
-        "transactions_in": 3, "scored": 3, "duplicates": 0, "dead_letters": 0, "alerts": 0, "seconds": 1.23,
+        "transactions_in": 3, "scored": 3, "duplicates": 0, "dead_letters": 0, "alerts": 0, "withheld": 0, "seconds": 1.23,
         "precision": None, "recall": None, "reconciles": False,
     }  # fmt: skip
     tally.note_alert(alert(0))
