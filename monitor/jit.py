@@ -29,7 +29,7 @@ inlined: Any = nb.njit(cache=True, nogil=True, _nrt=False, forceinline=True)  # 
 def _prefetch(_typing: Any, words: Any, row: Any, column: Any) -> Any:
     """`prefetch(words, row, column)` in a kernel: ask for the cache line of `words[row, column]`, which will be written; nothing waits for it. Indices are not checked.
 
-    A record of an account is some 34 lines. Where they come from memory one by one, that is most of what a fold takes.
+    A record of an account is some 35 lines. Where they come from memory one by one, that is most of what a fold takes.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

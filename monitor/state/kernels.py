@@ -211,7 +211,7 @@ def _signature() -> Any:
 
 @piece
 def _ask_ahead(words, slots, i):  # type: ignore[no-untyped-def]
-    """Have the processor bring the account of record `i`, if there is one: 34 lines, waited for one by one, are half of a fold."""
+    """Have the processor bring the account of record `i`, if there is one: 35 lines, waited for one by one, are half of a fold."""
     if i < slots.shape[0] and slots[i] >= 0:
         for line in range(_LINES):
             prefetch(words, slots[i], line * _WORDS_A_LINE)
