@@ -41,15 +41,15 @@ def keep_following(
 
 def take_controls(controls: ControlsFollower, deciding: DecidingContext) -> bool:
     """Take what people have decided by now for the next run; whether there was anything. Blocks, and never raises on Kafka's account."""
-    grown = controls.look()
-    if grown:
-        deciding.take(controls.book.controls)
-    return grown
+    taken = controls.look()
+    if taken:
+        deciding.take(controls.controls)
+    return taken
 
 
 def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) -> None:
     """Tell the pages which controls there are, and what was passed over."""
-    book, counts = controls.book, controls.book.counts()
+    book, counts = controls.book, controls.counts
     note_degraded(Degraded.CONTROLS, controls.problem is not None, health, metrics)
-    health.note_controls(book.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
+    health.note_controls(controls.controls.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
     metrics.controls.set_controls(counts, book.refusals)

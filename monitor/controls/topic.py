@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from monitor.controls.book import ControlBook
+from monitor.controls.controls import NO_CONTROLS
 from monitor.controls.history import Written
 from monitor.controls.record import SCHEMA, Signed
 from monitor.errors import BrokerError, TopicError
@@ -25,7 +26,7 @@ PARTITION = 0
 """The only one: there is one order of all controls."""
 
 ANSWER_S = 5.0
-"""How long the broker may take to answer a worker that looks for further controls, and to hand out what there is."""
+"""How long the broker may take to answer a worker that looks for further controls, and how long it may hand out nothing of what there is."""
 
 WRITTEN_S = 30.0
 AT_ONCE = 1_000
@@ -71,7 +72,10 @@ def write_controls(settings: Settings, controls: Sequence[Signed]) -> list[int]:
 
 
 class ControlsFollower:
-    """A worker's book, and what it has not read yet. Opens no connection before it looks."""
+    """A worker's book, and what it has not read yet. Opens no connection before it looks.
+
+    `book` may be in the middle of the topic, where controls stand that are withdrawn later; `controls` and `counts` never are.
+    """
 
     def __init__(self, settings: Settings, policy: Policy, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._topic = settings.topic_controls
@@ -81,25 +85,32 @@ class ControlsFollower:
         self._there = False
         self._next = 0
         self._one_at_a_time = threading.Lock()
+        self._leaving = threading.Event()
         self.book = ControlBook(policy)
+        self.controls = NO_CONTROLS
+        """What the topic gave when it was last read to the end that a look began with."""
+        self.counts = self.book.counts()
+        """How many of them are not withdrawn, by kind."""
         self.problem: str | None = None
-        """Why the book may not be all there is; None while it is."""
+        """Why `controls` may not be all there is; None while they are."""
 
     def look(self) -> bool:
-        """Read what is there by now, for `ANSWER_S` at most; whether the book grew. What goes wrong is `problem`; what was read before stays."""
+        """Read what is there by now, as long as there is progress; whether `controls` are others. What goes wrong is `problem`; what was read before stays."""
         with self._one_at_a_time:
-            before = self.book.last_offset
+            before = self.controls.version
             try:
                 problem = self._read()
+                self.controls, self.counts = self.book.controls, self.book.counts()
             except (KafkaException, BrokerError) as error:
                 problem = f"topic {self._topic}: {error}; going on with the controls known"
             if problem is not None and self.problem is None:
                 log.warning("controls", extra={"error": problem})
             self.problem = problem
-            return self.book.last_offset > before
+            return self.controls.version != before
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, as soon as a look that is under way has ended; it reads no further."""
+        self._leaving.set()
         with self._one_at_a_time:
             if self._consumer is not None:
                 self._consumer.close()
@@ -124,12 +135,20 @@ class ControlsFollower:
         return None
 
     def _read_to(self, consumer: Consumer, end: int) -> None:
-        deadline = self._monotonic_s() + ANSWER_S
+        """Fold on to `end`. Raises `BrokerError` when nothing comes for `ANSWER_S`; the next look goes on from there."""
+        heard_s = self._monotonic_s()
         while self._next < end:
-            if self._monotonic_s() > deadline:
-                raise BrokerError(f"read up to {self._next} of {end} in {ANSWER_S:g} s; is Kafka overloaded?")
+            before = self._next
             for message in consumer.consume(AT_ONCE, 0.05):
                 self._take(message)
+            if self._next > before:
+                heard_s = self._monotonic_s()
+            elif self._monotonic_s() - heard_s > ANSWER_S:
+                raise BrokerError(
+                    f"read up to {self._next} of {end}, then nothing for {ANSWER_S:g} s; is Kafka overloaded?"
+                )
+            if self._leaving.is_set() and self._next < end:
+                raise BrokerError(f"read up to {self._next} of {end} when the worker was stopped; start it again")
 
     def _take(self, message: Any) -> None:
         error = message.error()

@@ -48,13 +48,13 @@ def test_what_is_written_is_followed_and_read_whole(settings, follower):
     assert not follower.look()
     assert write_controls(settings, [Signed(MADE[2])]) == [2]
     assert follower.look()
-    assert follower.book.controls.rails == {"card": "open"}
+    assert follower.controls.rails == {"card": "open"}
     assert [(offset, key) for offset, key, _ in controls_records(settings)] == [
         (at, each.key.encode()) for at, each in enumerate(MADE)
     ]
     again = ControlsFollower(settings, NOBODY)
     assert again.look()
-    assert again.book.controls == follower.book.controls
+    assert again.controls == follower.controls
     again.close()
 
 
@@ -105,3 +105,37 @@ def test_what_is_not_acknowledged_is_an_error(settings, monkeypatch):
     monkeypatch.setattr(topic_module, "WRITTEN_S", 0.2)
     with pytest.raises(BrokerError, match="1 of 1 not acknowledged"):
         write_controls(settings, [Signed(MADE[0])])
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_topic_that_was_not_read_to_its_end_gives_nothing_that_was_withdrawn_later(mock, settings, monkeypatch):
+    rails = [control("rail", created_at=NOW + at, withdrawn=at == 5) for at in range(6)]
+    write_controls(settings, [Signed(each) for each in rails])
+    monkeypatch.setattr(topic_module, "AT_ONCE", 2)
+    follower = ControlsFollower(settings, NOBODY, lambda: next(clock))
+    take, clock = follower._take, iter(range(0, 1_000_000, 10))
+
+    def taken_until(last):
+        """The broker goes silent behind that record."""
+        monkeypatch.setattr(follower, "_take", lambda message: take(message) if message.offset() <= last else None)
+
+    taken_until(1)
+    assert not follower.look()
+    assert follower.book.controls.rails == {"card": "walled"}, "so it was, in the middle of the topic"
+    assert (follower.controls.version, set(follower.counts.values())) == ("", {0})
+    assert "read up to 2 of 6, then nothing for" in follower.problem
+    taken_until(5)
+    assert follower.look(), "it goes on where it was, however many reads it takes"
+    assert follower.problem is None
+    assert (follower.controls, dict(follower.controls.rails)) == (follower.book.controls, {})
+    follower.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_follower_that_is_closed_reads_no_further(settings, follower, monkeypatch):
+    write_controls(settings, [Signed(each) for each in MADE])
+    monkeypatch.setattr(topic_module, "AT_ONCE", 1)
+    follower._leaving.set()
+    assert not follower.look()
+    assert "when the worker was stopped" in follower.problem
+    assert follower.controls.version == ""
