@@ -5,7 +5,7 @@ import logging
 
 import faust
 
-from monitor.artifacts import controls_policy_of
+from monitor.controls.policy import controls_policy_of
 from monitor.controls.topic import ControlsFollower
 from monitor.deciding import DecidingContext
 from monitor.lookout import note_degraded
@@ -51,5 +51,7 @@ def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) 
     """Tell the pages which controls there are, and what was passed over."""
     book, counts = controls.book, controls.counts
     note_degraded(Degraded.CONTROLS, controls.problem is not None, health, metrics)
-    health.note_controls(controls.controls.version, counts, (*([controls.problem] if controls.problem else []), *book.refused))
+    health.note_controls(
+        controls.controls.version, counts, (*([controls.problem] if controls.problem else []), *book.refused)
+    )
     metrics.controls.set_controls(counts, book.refusals)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from monitor.artifacts import controls_policy_of
 from monitor.clock import SystemClock
 from monitor.controls.book import ControlBook
 from monitor.controls.desk import Desk
+from monitor.controls.policy import controls_policy_of
 from monitor.controls.proposal import write_proposal
 from monitor.controls.record import STATES, Control, Signed
 from monitor.controls.topic import controls_records, write_controls

@@ -10,18 +10,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.controls.controls import NO_CONTROLS, Controls, Override, Suppression
+from monitor.controls.policy import ControlsPolicy
 from monitor.controls.record import AUTO, KINDS, LIST_ENTRY, OVERRIDE, RAIL, SUPPRESSION, Control, read_signed
 from monitor.decide.policy import OUTCOMES
 from monitor.errors import ControlsError
-from monitor.registry.approvals import Policy
 
 VERSION_DIGITS = 12
 """Hexadecimal digits of the digest that a version shows."""
 
 MOST_TOLD = 10
 """Refusals that are kept in words."""
-
-_POLICY = b"monitor controls policy 1\n"
 
 
 class Entry(NamedTuple):
@@ -34,9 +32,9 @@ class Entry(NamedTuple):
 class ControlBook:
     """Records are added in the order of their offsets. `policy` says whose signatures a record needs; another one makes another digest."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: ControlsPolicy) -> None:
         self._policy = policy
-        self._digest = _beginning(policy)
+        self._digest = policy.beginning()
         self._entries: dict[str, Entry] = {}
         self._refused: dict[bytes | None, str] = {}
         self._controls: Controls | None = NO_CONTROLS
@@ -101,11 +99,11 @@ class ControlBook:
         control, policy = signed.control, self._policy
         if key != control.key.encode():
             raise ControlsError(f"its key must be {control.key!r}; write it with monitor controls")
-        if policy.signers:
-            valid = policy.signed_by(control.signed_bytes(), signed.signatures)
-            if len(valid) < policy.needed:
+        if policy.asks:
+            valid, needed = policy.signed_by(control, signed.signatures), policy.approvals.needed
+            if len(valid) < needed:
                 raise ControlsError(
-                    f"{len(valid)} valid signatures of the {policy.needed} needed; monitor controls propose, sign, and submit"
+                    f"{len(valid)} valid signatures of the {needed} needed for {policy.installation}; monitor controls propose, sign, and submit"
                 )
         before = self.before(control.key)
         if (
@@ -156,13 +154,6 @@ def _controls(version: str, entries: Iterable[Control]) -> Controls:
         MappingProxyType({name: tuple(sorted(words)) for name, words in sorted(lists.items())}),
         MappingProxyType(dict(sorted(rails.items()))),
     )
-
-
-def _beginning(policy: Policy) -> bytes:
-    """What the chain begins with: zeros, or what stands for the policy, as the same records are other controls under another."""
-    if not policy.signers:
-        return bytes(32)
-    return sha256(_POLICY + " ".join([str(policy.needed), *sorted(policy.signers)]).encode()).digest()
 
 
 def _chained(before: bytes, key: bytes | None, value: bytes | None) -> bytes:

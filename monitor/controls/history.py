@@ -5,8 +5,8 @@ from functools import cached_property
 
 from monitor.controls.book import ControlBook
 from monitor.controls.controls import NO_CONTROLS, Controls
+from monitor.controls.policy import ControlsPolicy
 from monitor.errors import ControlsError
-from monitor.registry.approvals import Policy
 
 Written = tuple[int, bytes | None, bytes | None]
 """Offset, key and value."""
@@ -15,7 +15,7 @@ Written = tuple[int, bytes | None, bytes | None]
 class ControlsHistory:
     """`read` gives all records of the topic; it is asked once, and not before a version is. What was found stays in memory."""
 
-    def __init__(self, policy: Policy, read: Callable[[], Iterable[Written]]) -> None:
+    def __init__(self, policy: ControlsPolicy, read: Callable[[], Iterable[Written]]) -> None:
         self._policy, self._read = policy, read
         self._known = {"": NO_CONTROLS}
         self._begin()
@@ -36,7 +36,7 @@ class ControlsHistory:
         if self._book.version != version:
             raise ControlsError(
                 f"controls {version}: the topic gives {self._book.version or 'nothing'} up to there: records are missing or were altered, "
-                "or controls_signers and controls_approvals are not those of then; restore what was in force"
+                "or app_id, controls_signers and controls_approvals are not those of then; restore what was in force"
             )
         return self._known.setdefault(version, self._book.controls)
 

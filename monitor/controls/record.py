@@ -83,9 +83,9 @@ class Control:
         }
         return f"{_PREFIXES[self.kind]}/{about[self.kind]}"
 
-    def signed_bytes(self) -> bytes:
-        """What its signers sign."""
-        return signed_bytes(CONTROLS, asdict(self))
+    def signed_bytes(self, installation: str) -> bytes:
+        """What its signers sign for an installation: all fields, and the installation's app_id."""
+        return signed_bytes(CONTROLS, {**asdict(self), "installation": installation})
 
 
 _PREFIXES = {SUPPRESSION: "suppression", OVERRIDE: "override", LIST_ENTRY: "list", RAIL: "rail"}

@@ -11,9 +11,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from monitor.controls.book import ControlBook
 from monitor.controls.controls import NO_CONTROLS
 from monitor.controls.history import Written
+from monitor.controls.policy import ControlsPolicy
 from monitor.controls.record import SCHEMA, Signed
 from monitor.errors import BrokerError, TopicError
-from monitor.registry.approvals import Policy
 from monitor.resources import shipped
 from monitor.settings import Settings
 from monitor.wire.committed import committed, partitions_of
@@ -77,7 +77,9 @@ class ControlsFollower:
     `book` may be in the middle of the topic, where controls stand that are withdrawn later; `controls` and `counts` never are.
     """
 
-    def __init__(self, settings: Settings, policy: Policy, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, policy: ControlsPolicy, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._topic = settings.topic_controls
         self._config = consumer_config(settings, _GROUP) | {"fetch.wait.max.ms": 10}
         self._monotonic_s = monotonic_s

@@ -155,7 +155,7 @@ LAYERS: dict[str, set[str]] = {
     }
     | SETTINGS,
     "monitor.controls_lookout": {
-        "monitor.artifacts",
+        "monitor.controls.policy",
         "monitor.controls.topic",
         "monitor.deciding",
         "monitor.lookout",

@@ -14,8 +14,7 @@ from monitor.controls.history import ControlsHistory
 from monitor.controls.record import read_signed
 from monitor.decide.policy import BLOCK, REVIEW
 from monitor.keys import key_id
-from monitor.registry.approvals import CONTROLS, Policy
-from tests.unit.controls.conftest import HOUR, NOBODY, NOW, book_of, control, record
+from tests.unit.controls.conftest import HERE, HOUR, NOBODY, NOW, book_of, control, record
 
 ID = str(uuid.UUID(int=1))
 
@@ -132,7 +131,7 @@ def test_the_version_is_the_offset_and_a_chain_of_digests_as_documented():
 
 def test_with_signers_enough_different_ones_must_have_signed(keys, policy):
     made = control()
-    ann, ben = ((key_id(key.public_key()), key.sign(made.signed_bytes())) for key in keys)
+    ann, ben = ((key_id(key.public_key()), key.sign(made.signed_bytes(HERE))) for key in keys)
     strange = ("00" * 32, ann[1])
     for signatures in ((), (ann,), (ann, ann), (ann, strange), (ann, (ben[0], ann[1]))):
         book = ControlBook(policy)
@@ -147,17 +146,35 @@ def test_with_signers_enough_different_ones_must_have_signed(keys, policy):
     "change", [{"account_id": "a-2"}, {"reason": "other"}, {"blocks": True}, {"until_ms": NOW + 2 * HOUR}]
 )
 def test_a_signature_is_of_every_field(keys, policy, change):
-    signatures = [(key_id(key.public_key()), key.sign(control().signed_bytes())) for key in keys]
+    signatures = [(key_id(key.public_key()), key.sign(control().signed_bytes(HERE))) for key in keys]
     assert "0 valid signatures" in ControlBook(policy).add(0, *record(replace(control(), **change), signatures))
 
 
 def test_other_signers_make_another_version_of_the_same_records(keys, policy):
     versions = set()
-    for each in (NOBODY, policy, Policy(policy.signers, 1, CONTROLS)):
+    for each in (
+        NOBODY,
+        policy,
+        replace(policy, approvals=replace(policy.approvals, needed=1)),
+        replace(policy, installation="staging"),
+    ):
         book = ControlBook(each)
         book.add(0, *record(control()))
         versions.add(book.version)
-    assert len(versions) == 3
+    assert len(versions) == 4
+
+
+def test_what_is_signed_for_one_installation_is_nothing_at_another(keys, policy):
+    made = control()
+    key, value = record(made, [(key_id(each.public_key()), each.sign(made.signed_bytes("staging"))) for each in keys])
+    assert "0 valid signatures of the 2 needed for fraud-monitor" in ControlBook(policy).add(0, key, value)
+    assert ControlBook(replace(policy, installation="staging")).add(0, key, value) is None
+
+
+def test_the_digest_begins_with_what_stands_for_the_policy_as_documented(policy):
+    signers = ",".join(f'"{name}"' for name in sorted(policy.approvals.signers))
+    said = f'{{"installation":"fraud-monitor","needed":2,"signers":[{signers}]}}'
+    assert policy.beginning() == hashlib.sha256(f"monitor controls policy 1\n{said}".encode()).digest()
 
 
 def decisions():
