@@ -50,7 +50,7 @@ class ControlBook:
         self._digest = _chained(self._digest, key, value)
         self.last_offset, self._controls = offset, None
         try:
-            control = self._allowed(key, value)
+            control = self._allowed(offset, key, value)
         except ControlsError as error:
             self.refusals += 1
             self._refused.pop(key, None)  # to the end: the last ones are told
@@ -93,14 +93,14 @@ class ControlBook:
         found = self._entries.get(key)
         return None if found is None else found.control
 
-    def _allowed(self, key: bytes | None, value: bytes | None) -> Control:
+    def _allowed(self, offset: int, key: bytes | None, value: bytes | None) -> Control:
         """The record's control. Raises `ControlsError` for what is none, or is not allowed here."""
         signed = read_signed(value or b"")
         control, policy = signed.control, self._policy
         if key != control.key.encode():
             raise ControlsError(f"its key must be {control.key!r}; write it with monitor controls")
         if policy.asks:
-            valid, needed = policy.signed_by(control, signed.signatures), policy.approvals.needed
+            valid, needed = policy.signed_by(control, signed.signatures, offset), policy.approvals.needed
             if len(valid) < needed:
                 raise ControlsError(
                     f"{len(valid)} valid signatures of the {needed} needed for {policy.installation}; monitor controls propose, sign, and submit"

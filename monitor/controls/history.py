@@ -36,7 +36,7 @@ class ControlsHistory:
         if self._book.version != version:
             raise ControlsError(
                 f"controls {version}: the topic gives {self._book.version or 'nothing'} up to there: records are missing or were altered, "
-                "or app_id, controls_signers and controls_approvals are not those of then; restore what was in force"
+                "or app_id, controls_signers, controls_retired_signers and controls_approvals are not those of then; restore what was in force"
             )
         return self._known.setdefault(version, self._book.controls)
 

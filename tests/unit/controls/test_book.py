@@ -5,15 +5,18 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.controls.book import MOST_TOLD, ControlBook
 from monitor.controls.controls import NO_CONTROLS, Override, Suppression
 from monitor.controls.history import ControlsHistory
+from monitor.controls.policy import Retired
 from monitor.controls.record import read_signed
 from monitor.decide.policy import BLOCK, REVIEW
 from monitor.keys import key_id
+from monitor.registry.approvals import CONTROLS, Policy
 from tests.unit.controls.conftest import HERE, HOUR, NOBODY, NOW, book_of, control, record
 
 ID = str(uuid.UUID(int=1))
@@ -171,10 +174,34 @@ def test_what_is_signed_for_one_installation_is_nothing_at_another(keys, policy)
     assert ControlBook(replace(policy, installation="staging")).add(0, key, value) is None
 
 
-def test_the_digest_begins_with_what_stands_for_the_policy_as_documented(policy):
+def test_the_digest_begins_with_what_stands_for_the_policy_as_documented(keys, policy):
+    policy = replace(policy, retired={"aa": Retired(keys[0].public_key(), 7)})
     signers = ",".join(f'"{name}"' for name in sorted(policy.approvals.signers))
-    said = f'{{"installation":"fraud-monitor","needed":2,"signers":[{signers}]}}'
+    said = f'{{"installation":"fraud-monitor","needed":2,"retired":{{"aa":7}},"signers":[{signers}]}}'
     assert policy.beginning() == hashlib.sha256(f"monitor controls policy 1\n{said}".encode()).digest()
+
+
+def test_what_a_retired_key_withdrew_stays_withdrawn_and_nothing_more_is_decided_with_it(keys, policy):
+    ann, ben, cleo = *keys, Ed25519PrivateKey.generate()
+    signers = {key_id(each.public_key()): each.public_key() for each in (ann, ben)}
+    now = replace(policy, approvals=Policy(signers, 2, CONTROLS))
+    left = replace(now, retired={key_id(cleo.public_key()): Retired(cleo.public_key(), 1)})
+
+    def signed(made, *by):
+        return record(made, [(key_id(each.public_key()), each.sign(made.signed_bytes(HERE))) for each in by])
+
+    records = [
+        signed(control("rail"), ann, ben),
+        signed(control("rail", withdrawn=True, created_at=NOW + 1), ann, cleo),
+        signed(control("rail", rail="wallet"), ann, cleo),
+    ]
+
+    def refused(policy):
+        book = ControlBook(policy)
+        return [at for at, each in enumerate(records) if book.add(at, *each) is not None], dict(book.controls.rails)
+
+    assert refused(left) == ([2], {})
+    assert refused(now) == ([1, 2], {"card": "walled"}), "what just taking it out would bring back"
 
 
 def decisions():
