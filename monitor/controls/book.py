@@ -19,7 +19,10 @@ VERSION_DIGITS = 12
 """Hexadecimal digits of the digest that a version shows."""
 
 MOST_TOLD = 10
-"""Refusals that are kept in words."""
+"""Refusals that are told."""
+
+MOST_REFUSED = 100
+"""Keys whose refusals are kept in words: whoever may write can make up any number."""
 
 
 class Entry(NamedTuple):
@@ -36,6 +39,7 @@ class ControlBook:
         self._policy = policy
         self._digest = policy.beginning()
         self._entries: dict[str, Entry] = {}
+        self._timed: dict[str, Suppression | Override] = {}  # of the entries in force; all versions share them
         self._refused: dict[bytes | None, str] = {}
         self._controls: Controls | None = NO_CONTROLS
         self.last_offset = -1
@@ -55,9 +59,10 @@ class ControlBook:
             self.refusals += 1
             self._refused.pop(key, None)  # to the end: the last ones are told
             self._refused[key] = f"control at offset {offset} ({_shown(key)}): {error}"
+            if len(self._refused) > MOST_REFUSED:
+                del self._refused[next(iter(self._refused))]
             return self._refused[key]
-        self._entries.pop(control.key, None)
-        self._entries[control.key] = Entry(offset, control)
+        self._put(Entry(offset, control))
         self._refused.pop(key, None)
         return None
 
@@ -70,7 +75,7 @@ class ControlBook:
     def controls(self) -> Controls:
         """What is in force after the records so far; never changed, and the same object until another record is added."""
         if self._controls is None:
-            self._controls = _controls(self.version, [each.control for each in self._entries.values()])
+            self._controls = _controls(self.version, self._timed.values(), self._entries.values())
         return self._controls
 
     @property
@@ -92,6 +97,16 @@ class ControlBook:
         """The last control of a key."""
         found = self._entries.get(key)
         return None if found is None else found.control
+
+    def _put(self, entry: Entry) -> None:
+        """In the place of the one before of its key, behind all others."""
+        key = entry.control.key
+        self._entries.pop(key, None)
+        self._timed.pop(key, None)
+        self._entries[key] = entry
+        timed = None if entry.control.withdrawn else _timed(entry.control)
+        if timed is not None:
+            self._timed[key] = timed
 
     def _allowed(self, offset: int, key: bytes | None, value: bytes | None) -> Control:
         """The record's control. Raises `ControlsError` for what is none, or is not allowed here."""
@@ -119,38 +134,32 @@ class ControlBook:
         return control
 
 
-def _controls(version: str, entries: Iterable[Control]) -> Controls:
-    suppressions, overrides = [], []
+def _timed(control: Control) -> Suppression | Override | None:
+    """What a control that ends by its time is to runs; None for the other kinds."""
+    span = control.from_ms, control.until_ms or 0
+    if control.kind == SUPPRESSION:
+        about = control.account_id, control.rule_id, control.reason_code, control.blocks
+        return Suppression(control.control_id, *about, *span)
+    if control.kind == OVERRIDE:
+        return Override(control.control_id, control.account_id or "", OUTCOMES.index(control.outcome or ""), *span)
+    return None
+
+
+def _controls(version: str, timed: Iterable[Suppression | Override], entries: Iterable[Entry]) -> Controls:
+    timed = tuple(timed)
     lists: dict[str, set[str]] = defaultdict(set)
     rails = {}
-    for each in entries:
+    for _, each in entries:
         if each.withdrawn:
             continue
-        if each.kind == SUPPRESSION:
-            suppressions.append(
-                Suppression(
-                    each.control_id,
-                    each.account_id,
-                    each.rule_id,
-                    each.reason_code,
-                    each.blocks,
-                    each.from_ms,
-                    each.until_ms or 0,
-                )
-            )
-        elif each.kind == OVERRIDE:
-            outcome = OUTCOMES.index(each.outcome or "")
-            overrides.append(
-                Override(each.control_id, each.account_id or "", outcome, each.from_ms, each.until_ms or 0)
-            )
-        elif each.kind == LIST_ENTRY:
+        if each.kind == LIST_ENTRY:
             lists[each.list_name or ""].add(each.word or "")
         elif each.kind == RAIL and each.state != AUTO:
             rails[each.rail or ""] = each.state or ""
     return Controls(
         version,
-        tuple(suppressions),
-        tuple(overrides),
+        tuple(each for each in timed if isinstance(each, Suppression)),
+        tuple(each for each in timed if isinstance(each, Override)),
         MappingProxyType({name: tuple(sorted(words)) for name, words in sorted(lists.items())}),
         MappingProxyType(dict(sorted(rails.items()))),
     )

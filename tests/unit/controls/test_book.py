@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.controls.book import MOST_TOLD, ControlBook
+from monitor.controls.book import MOST_REFUSED, MOST_TOLD, ControlBook
 from monitor.controls.controls import NO_CONTROLS, Override, Suppression
 from monitor.controls.history import ControlsHistory
 from monitor.controls.policy import Retired
@@ -109,6 +109,13 @@ def test_of_many_refusals_the_last_are_told():
     assert [f"offset {offset} " in each for offset, each in enumerate(book.refused, 2 * MOST_TOLD)] == [
         True
     ] * MOST_TOLD
+
+
+def test_refusals_are_kept_of_so_many_keys_only():
+    book = ControlBook(NOBODY)
+    for offset in range(3 * MOST_REFUSED):
+        book.add(offset, b"%d" % offset, b"")
+    assert (len(book._refused), book.refusals) == (MOST_REFUSED, 3 * MOST_REFUSED)
 
 
 def test_records_are_added_in_their_order():
