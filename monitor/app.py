@@ -98,7 +98,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     Raises `SettingsError`, `TopicError`, `BrokerError`, `ExchangeError`, `SchemaError`: nothing has been touched then.
     """
     clock = clock or SystemClock()
-    source = _check_topics(settings)[settings.topic_transactions]
+    source = (topics := _check_topics(settings))[settings.topic_transactions]
     registry = CollectorRegistry()
     metrics, health = Metrics(registry), Health(clock, _limits(settings))
     reach = arm(settings.failpoints)
@@ -111,7 +111,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         lambda away: note_degraded(Degraded.SCHEMAS, away, health, metrics),
     )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
-    controls = begin_to_follow(settings, deciding, health, metrics)
+    controls = begin_to_follow(settings, topics[settings.topic_controls], deciding, health, metrics)
     warm_up(deciding.context)
     rails = RailWatch(rail_limits(settings))
     around = Surroundings(

@@ -6,22 +6,23 @@ import logging
 import faust
 
 from monitor.controls.policy import controls_policy_of
-from monitor.controls.topic import ControlsFollower
+from monitor.controls.topic import ControlsFollower, not_kept_whole
 from monitor.deciding import DecidingContext
 from monitor.lookout import note_degraded
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Surroundings
 from monitor.settings import Settings
+from monitor.wire.topics import TopicFacts
 
 log = logging.getLogger(__name__)
 
 
 def begin_to_follow(
-    settings: Settings, deciding: DecidingContext, health: Health, metrics: Metrics
+    settings: Settings, topic: TopicFacts, deciding: DecidingContext, health: Health, metrics: Metrics
 ) -> ControlsFollower:
-    """Take what people have decided by now, before the first run. Raises `SettingsError` for signers that cannot be read."""
-    controls = ControlsFollower(settings, controls_policy_of(settings))
+    """Take what people have decided by now, before the first run; `topic` is what the broker says of topic_controls. Raises `SettingsError` for signers that cannot be read."""
+    controls = ControlsFollower(settings, controls_policy_of(settings), not_whole=not_kept_whole(topic))
     take_controls(controls, deciding)
     note_controls(controls, health, metrics)
     return controls
@@ -54,4 +55,4 @@ def note_controls(controls: ControlsFollower, health: Health, metrics: Metrics) 
     health.note_controls(
         controls.controls.version, counts, (*([controls.problem] if controls.problem else []), *book.refused)
     )
-    metrics.controls.set_controls(counts, book.refusals)
+    metrics.controls.set_controls(counts, controls.refusals)

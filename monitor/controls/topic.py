@@ -19,6 +19,7 @@ from monitor.settings import Settings
 from monitor.wire.committed import committed, partitions_of
 from monitor.wire.kafka_config import consumer_config, producer_config
 from monitor.wire.schema_source import open_source
+from monitor.wire.topics import TopicFacts
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ PARTITION = 0
 
 ANSWER_S = 5.0
 """How long the broker may take to answer a worker that looks for further controls, and how long it may hand out nothing of what there is."""
+
+LOG_S = 1.0
+"""Refusals are logged no more often; /ready and the metric have the others."""
 
 WRITTEN_S = 30.0
 AT_ONCE = 1_000
@@ -71,21 +75,39 @@ def write_controls(settings: Settings, controls: Sequence[Signed]) -> list[int]:
     return offsets
 
 
+def not_kept_whole(topic: TopicFacts) -> str | None:
+    """Why the topic of controls loses records, if its configuration is known and says so."""
+    policy = (topic.config or {}).get("cleanup.policy", "delete")
+    if "compact" not in policy:
+        return None
+    return f"topic {topic.name}: cleanup.policy = {policy}: only the last record a key stays, and blocks name all; set it to delete, and restart"
+
+
+class _AnotherTopic(Exception):
+    """Where the last record that was read lay, there is another."""
+
+
 class ControlsFollower:
     """A worker's book, and what it has not read yet. Opens no connection before it looks.
 
-    `book` may be in the middle of the topic, where controls stand that are withdrawn later; `controls` and `counts` never are.
+    `not_whole` is a problem that stays. `book` may be in the middle of the topic, where controls stand that are withdrawn later; `controls` and `counts` never are.
     """
 
     def __init__(
-        self, settings: Settings, policy: ControlsPolicy, monotonic_s: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        policy: ControlsPolicy,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        not_whole: str | None = None,
     ) -> None:
         self._topic = settings.topic_controls
         self._config = consumer_config(settings, _GROUP) | {"fetch.wait.max.ms": 10}
-        self._monotonic_s = monotonic_s
+        self._monotonic_s, self._not_whole, self._policy = monotonic_s, not_whole, policy
+        self._logged_s = -float("inf")
         self._consumer: Consumer | None = None
         self._there = False
         self._next = 0
+        self._last: tuple[bytes | None, bytes | None] | None = None  # key and value of the last record
         self._one_at_a_time = threading.Lock()
         self._leaving = threading.Event()
         self.book = ControlBook(policy)
@@ -93,6 +115,8 @@ class ControlsFollower:
         """What the topic gave when it was last read to the end that a look began with."""
         self.counts = self.book.counts()
         """How many of them are not withdrawn, by kind."""
+        self.refusals = 0
+        """Records passed over since the start."""
         self.problem: str | None = None
         """Why `controls` may not be all there is; None while they are."""
 
@@ -126,17 +150,27 @@ class ControlsFollower:
                 f"{end} records, {self._next} were read; it was emptied or made anew: restore it, or restart"
             )
         if self._next < end:
-            # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
-            consumer.assign([TopicPartition(self._topic, PARTITION, max(self._next, first))])
             try:
-                self._read_to(consumer, end)
-            finally:
-                consumer.unassign()
+                self._read_to(consumer, first, end)
+            except _AnotherTopic:
+                log.warning("controls topic made anew", extra={"topic": self._topic, "known": self.book.version})
+                self.book, self._next, self._last = ControlBook(self._policy), 0, None
+                self._read_to(consumer, first, end)
         if first > 0:
             return f"topic {self._topic}: begins at {first}: older controls were deleted; set its retention.ms and retention.bytes to -1"
-        return None
+        return self._not_whole
 
-    def _read_to(self, consumer: Consumer, end: int) -> None:
+    def _read_to(self, consumer: Consumer, first: int, end: int) -> None:
+        """Fold on to `end`, from the last record that is known: it must be the same still. Raises `_AnotherTopic`, and what `_fold_to` does."""
+        known = self.book.last_offset if self._last is not None else self._next
+        # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
+        consumer.assign([TopicPartition(self._topic, PARTITION, max(known, first))])
+        try:
+            self._fold_to(consumer, end)
+        finally:
+            consumer.unassign()
+
+    def _fold_to(self, consumer: Consumer, end: int) -> None:
         """Fold on to `end`. Raises `BrokerError` when nothing comes for `ANSWER_S`; the next look goes on from there."""
         heard_s = self._monotonic_s()
         while self._next < end:
@@ -155,14 +189,26 @@ class ControlsFollower:
     def _take(self, message: Any) -> None:
         error = message.error()
         if error is None:
-            refused = self.book.add(message.offset(), message.key(), message.value())
-            if refused is not None:
-                log.error("control refused", extra={"error": refused})
-            self._next = message.offset() + 1
+            record = message.key(), message.value()
+            if message.offset() > self.book.last_offset:
+                self._add(message.offset(), *record)
+            elif record != self._last:
+                raise _AnotherTopic
         elif error.code() == KafkaError._PARTITION_EOF:  # behind markers of transactions too
             self._next = max(self._next, message.offset())
         elif not error.retriable():
             raise BrokerError(error.str())
+
+    def _add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+        refused = self.book.add(offset, key, value)
+        self._next, self._last = offset + 1, (key, value)
+        if refused is None:
+            return
+        self.refusals += 1
+        now_s = self._monotonic_s()
+        if now_s - self._logged_s >= LOG_S:
+            log.error("control refused", extra={"error": refused})
+            self._logged_s = now_s
 
     def _opened(self) -> Consumer:
         """Once the topic is there."""

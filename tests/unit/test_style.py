@@ -157,6 +157,7 @@ LAYERS: dict[str, set[str]] = {
     "monitor.controls_lookout": {
         "monitor.controls.policy",
         "monitor.controls.topic",
+        "monitor.wire.topics",
         "monitor.deciding",
         "monitor.lookout",
         "monitor.observe",

@@ -5,11 +5,12 @@ from confluent_kafka import Producer
 
 from monitor.controls import topic as topic_module
 from monitor.controls.record import Signed
-from monitor.controls.topic import ControlsFollower, controls_records, write_controls
+from monitor.controls.topic import ControlsFollower, controls_records, not_kept_whole, write_controls
 from monitor.embedded.mock import MockCluster
 from monitor.errors import BrokerError, TopicError
 from monitor.settings import Settings
 from monitor.wire.kafka_config import producer_config
+from monitor.wire.topics import TopicFacts
 from tests.unit.controls.conftest import NOBODY, NOW, control, record
 
 MADE = [control("rail"), control("override"), control("rail", state="open", created_at=NOW + 1)]
@@ -139,3 +140,51 @@ def test_a_follower_that_is_closed_reads_no_further(settings, follower, monkeypa
     assert not follower.look()
     assert "when the worker was stopped" in follower.problem
     assert follower.controls.version == ""
+
+
+def test_a_topic_that_was_made_anew_is_taken_from_its_beginning(mock, settings, topic, follower, caplog):
+    write_controls(settings, [Signed(each) for each in MADE[:2]])
+    assert follower.look()
+    mock.create_topic("anew", 1)
+    anew = settings.model_copy(update={"topic_controls": "anew"})
+    wallet = control("rail", rail="wallet", created_at=NOW + 9)
+    write_controls(anew, [Signed(each) for each in (wallet, MADE[2], MADE[1])])
+    follower._topic = "anew"  # of the same name, to all that a follower sees
+    assert follower.look()
+    assert follower.controls.rails == {"card": "open", "wallet": "walled"}
+    assert "controls topic made anew" in caplog.messages
+    fresh = ControlsFollower(anew, NOBODY)
+    fresh.look()
+    assert fresh.controls == follower.controls
+    fresh.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_of_a_burst_of_refusals_the_first_is_logged_and_all_are_counted(settings, caplog):
+    stale = control("rail", created_at=NOW - 1)
+    write_controls(settings, [Signed(each) for each in (control("rail"), stale, stale, stale)])
+    follower = ControlsFollower(settings, NOBODY)
+    follower._monotonic_s = lambda: 7.0
+    assert follower.look()
+    assert caplog.messages.count("control refused") == 1
+    follower._monotonic_s = lambda: 8.0
+    write_controls(settings, [Signed(stale), Signed(stale)])
+    assert follower.look()
+    assert (caplog.messages.count("control refused"), follower.refusals) == (2, 5)
+    follower.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_topic_that_is_compacted_is_a_problem_that_stays(settings):
+    facts = TopicFacts("controls", True, 1, 1, "id", {"cleanup.policy": "compact,delete"})
+    follower = ControlsFollower(settings, NOBODY, not_whole=not_kept_whole(facts))
+    write_controls(settings, [Signed(MADE[0])])
+    assert follower.look()
+    assert not follower.look()
+    assert "cleanup.policy = compact,delete" in follower.problem
+    follower.close()
+
+
+@pytest.mark.parametrize("config", [None, {}, {"cleanup.policy": "delete"}])
+def test_a_topic_that_keeps_all_is_no_problem(config):
+    assert not_kept_whole(TopicFacts("controls", True, 1, 1, "id", config)) is None
