@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock, SystemClock
 from monitor.controls.topic import ControlsFollower
-from monitor.controls_lookout import begin_to_follow, keep_following
+from monitor.controls_lookout import begin_to_follow, end_following, keep_following
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
@@ -88,7 +88,7 @@ class MonitorApp(faust.App):
         await self.host.stop()
         self.sideline.stop()
         await super().on_stop()
-        self.controls.close()
+        await end_following(self.controls)
         await self.pages.stop()
 
 

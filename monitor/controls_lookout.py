@@ -8,6 +8,7 @@ import faust
 from monitor.controls.policy import controls_policy_of
 from monitor.controls.topic import ControlsFollower, not_kept_whole
 from monitor.deciding import DecidingContext
+from monitor.lone_call import LoneCall
 from monitor.lookout import note_degraded
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
@@ -16,6 +17,9 @@ from monitor.settings import Settings
 from monitor.wire.topics import TopicFacts
 
 log = logging.getLogger(__name__)
+
+CLOSE_S = 10.0
+"""Twice what the broker is given to answer one question of a look."""
 
 
 def begin_to_follow(
@@ -38,6 +42,14 @@ def keep_following(
         if await asyncio.get_running_loop().run_in_executor(around.executor, take_controls, controls, deciding):
             log.info("controls taken", extra={"controls": deciding.versions["controls"]})
         note_controls(controls, around.health, around.metrics)
+
+
+async def end_following(controls: ControlsFollower) -> None:
+    """Let go of the connection without holding up the event loop; a look that is under way and does not end in `CLOSE_S` is left to itself."""
+    try:
+        await LoneCall(controls.close, "controls-close").result(CLOSE_S)
+    except TimeoutError:
+        log.warning("controls not closed", extra={"waited_s": CLOSE_S})
 
 
 def take_controls(controls: ControlsFollower, deciding: DecidingContext) -> bool:

@@ -123,6 +123,8 @@ class ControlsFollower:
     def look(self) -> bool:
         """Read what is there by now, as long as there is progress; whether `controls` are others. What goes wrong is `problem`; what was read before stays."""
         with self._one_at_a_time:
+            if self._leaving.is_set():  # else the connection would be opened again
+                return False
             before = self.controls.version
             try:
                 problem = self._read()

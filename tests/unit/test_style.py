@@ -159,6 +159,7 @@ LAYERS: dict[str, set[str]] = {
         "monitor.controls.topic",
         "monitor.wire.topics",
         "monitor.deciding",
+        "monitor.lone_call",
         "monitor.lookout",
         "monitor.observe",
         "monitor.partition",
@@ -166,6 +167,7 @@ LAYERS: dict[str, set[str]] = {
     | SETTINGS,
     "monitor.rail_lookout": {
         "monitor.decide",
+        "monitor.lone_call",
         "monitor.lookout",
         "monitor.observe",
         "monitor.partition",

@@ -1,5 +1,7 @@
 """Following the topic of controls, on librdkafka's mock cluster; the rest is in tests/integration/test_controls.py."""
 
+import threading
+
 import pytest
 from confluent_kafka import Producer
 
@@ -136,10 +138,20 @@ def test_a_topic_that_was_not_read_to_its_end_gives_nothing_that_was_withdrawn_l
 def test_a_follower_that_is_closed_reads_no_further(settings, follower, monkeypatch):
     write_controls(settings, [Signed(each) for each in MADE])
     monkeypatch.setattr(topic_module, "AT_ONCE", 1)
-    follower._leaving.set()
+    closing = threading.Thread(target=follower.close)
+    take = follower._take
+
+    def closed_meanwhile(message):
+        closing.start()
+        assert follower._leaving.wait(30)
+        take(message)
+
+    monkeypatch.setattr(follower, "_take", closed_meanwhile)
     assert not follower.look()
-    assert "when the worker was stopped" in follower.problem
+    closing.join()
+    assert "read up to 1 of 3 when the worker was stopped" in follower.problem
     assert follower.controls.version == ""
+    assert not follower.look(), "nor does it begin again"
 
 
 def test_a_topic_that_was_made_anew_is_taken_from_its_beginning(mock, settings, topic, follower, caplog):
