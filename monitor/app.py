@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock, SystemClock
 from monitor.controls.topic import ControlsFollower
-from monitor.controls_lookout import begin_to_follow, keep_following
+from monitor.controls_lookout import begin_to_follow, end_following, keep_following
 from monitor.deciding import DecidingContext
 from monitor.errors import MonitorError, TopicError
 from monitor.failpoints import Reach, arm, pass_by
@@ -88,7 +88,7 @@ class MonitorApp(faust.App):
         await self.host.stop()
         self.sideline.stop()
         await super().on_stop()
-        self.controls.close()
+        await end_following(self.controls)
         await self.pages.stop()
 
 
@@ -98,7 +98,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
     Raises `SettingsError`, `TopicError`, `BrokerError`, `ExchangeError`, `SchemaError`: nothing has been touched then.
     """
     clock = clock or SystemClock()
-    source = _check_topics(settings)[settings.topic_transactions]
+    source = (topics := _check_topics(settings))[settings.topic_transactions]
     registry = CollectorRegistry()
     metrics, health = Metrics(registry), Health(clock, _limits(settings))
     reach = arm(settings.failpoints)
@@ -111,7 +111,7 @@ def build(settings: Settings, clock: Clock | None = None, leave: Callable[[int],
         lambda away: note_degraded(Degraded.SCHEMAS, away, health, metrics),
     )
     note_artifacts(deciding.artifacts, deciding.context.risk_kinds, health, metrics, clock)
-    controls = begin_to_follow(settings, deciding, health, metrics)
+    controls = begin_to_follow(settings, topics[settings.topic_controls], deciding, health, metrics)
     warm_up(deciding.context)
     rails = RailWatch(rail_limits(settings))
     around = Surroundings(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from monitor.errors import ArtifactError, RulesError
-from monitor.registry.approvals import CONTROLS, RISK, RULES, Policy, approvers
+from monitor.registry.approvals import RISK, RULES, Policy, approvers
 from monitor.registry.history import HISTORY
 from monitor.registry.promotion import Registry
 from monitor.risk.book import Book
@@ -158,11 +158,6 @@ def rules_policy_of(settings: Settings) -> Policy:
 def rules_registry(settings: Settings) -> Registry:
     """The rules there are here, and who must approve them. Raises `SettingsError`."""
     return Registry(settings.rules_dir, rules_policy_of(settings), load_tested, evaluated=False, command="rules")
-
-
-def controls_policy_of(settings: Settings) -> Policy:
-    """Who must have signed a control here. Raises `SettingsError`."""
-    return Policy.of(_paths(settings.controls_signers), settings.controls_approvals, CONTROLS)
 
 
 def risk_policy_of(settings: Settings) -> Policy:

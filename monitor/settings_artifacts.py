@@ -48,6 +48,11 @@ class ArtifactSettings(BaseModel):
         examples=["ann.pub,ben.pub"],
         description="The same for controls, each record by itself; empty: what anybody writes to topic_controls is taken.",
     )
+    controls_retired_signers: str = Field(
+        "",
+        examples=["cleo.pub@1041"],
+        description="Keys that were in controls_signers, each with the offset of the last record in topic_controls that it counts for.",
+    )
     controls_approvals: int = Field(
         1, ge=1, le=16, description="How many different ones of controls_signers must have signed a control."
     )

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from monitor.artifacts import controls_policy_of
 from monitor.clock import SystemClock
 from monitor.controls.book import ControlBook
 from monitor.controls.desk import Desk
+from monitor.controls.policy import controls_policy_of
 from monitor.controls.proposal import write_proposal
 from monitor.controls.record import STATES, Control, Signed
 from monitor.controls.topic import controls_records, write_controls
@@ -50,18 +50,31 @@ def book_of(settings: Settings) -> ControlBook:
 
 def submitted(settings: Settings, book: ControlBook, controls: Sequence[Signed]) -> None:
     """Write them behind those of `book`, and say where they lie. Raises `ControlsError` before anything is written if workers of these settings would
-    pass one over.
+    pass one over, and afterwards if they do: somebody else may have written meanwhile.
     """
     for each in controls:
-        refused = book.add(book.last_offset + 1, each.control.key.encode(), each.value(1))
-        if refused is not None:
-            raise ControlsError(f"{said(each.control)}: not written: {refused}")
+        why = book.add(book.last_offset + 1, each.control.key.encode(), each.value(1))
+        if why is not None:
+            raise ControlsError(f"{said(each.control)}: not written: {why}")
     offsets = write_controls(settings, controls)
+    refused = _refusals(settings)
     for each, offset in zip(controls, offsets, strict=True):
         control = each.control
+        if offset in refused:
+            continue
         click.echo(
             f"{control.control_id} {said(control)}, {span_text(control)}: {settings.topic_controls} offset {offset}"
         )
+    passed_over = [refused[offset] for offset in offsets if offset in refused]
+    if passed_over:
+        raise ControlsError(f"{len(passed_over)} of {len(controls)} written and passed over: {'; '.join(passed_over)}")
+
+
+def _refusals(settings: Settings) -> dict[int, str]:
+    """Why which records are passed over, by offset."""
+    book = ControlBook(controls_policy_of(settings))
+    told = {record[0]: book.add(*record) for record in controls_records(settings)}
+    return {offset: why for offset, why in told.items() if why is not None}
 
 
 def _command(group: click.Group, name: str, proposing: bool) -> Callable[[Decision], click.Command]:

@@ -61,17 +61,21 @@ def list_controls(config: Path | None, everything: bool, as_json: bool) -> None:
 )
 @click.option("--passphrase-file", type=READABLE, help=f"The key's passphrase; else {PASSPHRASE}, if set.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def sign(file: Path, key_file: Path, passphrase_file: Path | None, yes: bool) -> None:
-    """Put your key to each control of a file, once you have read what it says."""
+@click.pass_obj
+def sign(config: Path | None, file: Path, key_file: Path, passphrase_file: Path | None, yes: bool) -> None:
+    """Put your key to each control of a file, for this installation (app_id), once you have read what it says."""
+    installation = load_settings(config).app_id
     proposed = read_proposal(file)
     for each in proposed:
         control = each.control
         click.echo(f"{said(control)}, {span_text(control)}; {control.author}: {control.reason}")
     if not yes:
-        click.confirm("Sign?", abort=True)
-    signed = signed_with(proposed, load_private(key_file, read_passphrase(passphrase_file)))
+        click.confirm(f"Sign for {installation}?", abort=True)
+    signed = signed_with(proposed, load_private(key_file, read_passphrase(passphrase_file)), installation)
     write_proposal(file, signed)
-    click.echo(f"{file}: {min((len(each.signatures) for each in signed), default=0)} signatures")
+    click.echo(
+        f"{file}: {min((len(each.signatures) for each in signed), default=0)} signatures, yours for {installation}"
+    )
 
 
 @controls.command()

@@ -10,18 +10,19 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.controls.controls import NO_CONTROLS, Controls, Override, Suppression
+from monitor.controls.policy import ControlsPolicy
 from monitor.controls.record import AUTO, KINDS, LIST_ENTRY, OVERRIDE, RAIL, SUPPRESSION, Control, read_signed
 from monitor.decide.policy import OUTCOMES
 from monitor.errors import ControlsError
-from monitor.registry.approvals import Policy
 
 VERSION_DIGITS = 12
 """Hexadecimal digits of the digest that a version shows."""
 
 MOST_TOLD = 10
-"""Refusals that are kept in words."""
+"""Refusals that are told."""
 
-_POLICY = b"monitor controls policy 1\n"
+MOST_REFUSED = 100
+"""Keys whose refusals are kept in words: whoever may write can make up any number."""
 
 
 class Entry(NamedTuple):
@@ -34,10 +35,11 @@ class Entry(NamedTuple):
 class ControlBook:
     """Records are added in the order of their offsets. `policy` says whose signatures a record needs; another one makes another digest."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: ControlsPolicy) -> None:
         self._policy = policy
-        self._digest = _beginning(policy)
+        self._digest = policy.beginning()
         self._entries: dict[str, Entry] = {}
+        self._timed: dict[str, Suppression | Override] = {}  # of the entries in force; all versions share them
         self._refused: dict[bytes | None, str] = {}
         self._controls: Controls | None = NO_CONTROLS
         self.last_offset = -1
@@ -52,14 +54,15 @@ class ControlBook:
         self._digest = _chained(self._digest, key, value)
         self.last_offset, self._controls = offset, None
         try:
-            control = self._allowed(key, value)
+            control = self._allowed(offset, key, value)
         except ControlsError as error:
             self.refusals += 1
             self._refused.pop(key, None)  # to the end: the last ones are told
             self._refused[key] = f"control at offset {offset} ({_shown(key)}): {error}"
+            if len(self._refused) > MOST_REFUSED:
+                del self._refused[next(iter(self._refused))]
             return self._refused[key]
-        self._entries.pop(control.key, None)
-        self._entries[control.key] = Entry(offset, control)
+        self._put(Entry(offset, control))
         self._refused.pop(key, None)
         return None
 
@@ -72,7 +75,7 @@ class ControlBook:
     def controls(self) -> Controls:
         """What is in force after the records so far; never changed, and the same object until another record is added."""
         if self._controls is None:
-            self._controls = _controls(self.version, [each.control for each in self._entries.values()])
+            self._controls = _controls(self.version, self._timed.values(), self._entries.values())
         return self._controls
 
     @property
@@ -95,17 +98,27 @@ class ControlBook:
         found = self._entries.get(key)
         return None if found is None else found.control
 
-    def _allowed(self, key: bytes | None, value: bytes | None) -> Control:
+    def _put(self, entry: Entry) -> None:
+        """In the place of the one before of its key, behind all others."""
+        key = entry.control.key
+        self._entries.pop(key, None)
+        self._timed.pop(key, None)
+        self._entries[key] = entry
+        timed = None if entry.control.withdrawn else _timed(entry.control)
+        if timed is not None:
+            self._timed[key] = timed
+
+    def _allowed(self, offset: int, key: bytes | None, value: bytes | None) -> Control:
         """The record's control. Raises `ControlsError` for what is none, or is not allowed here."""
         signed = read_signed(value or b"")
         control, policy = signed.control, self._policy
         if key != control.key.encode():
             raise ControlsError(f"its key must be {control.key!r}; write it with monitor controls")
-        if policy.signers:
-            valid = policy.signed_by(control.signed_bytes(), signed.signatures)
-            if len(valid) < policy.needed:
+        if policy.asks:
+            valid, needed = policy.signed_by(control, signed.signatures, offset), policy.approvals.needed
+            if len(valid) < needed:
                 raise ControlsError(
-                    f"{len(valid)} valid signatures of the {policy.needed} needed; monitor controls propose, sign, and submit"
+                    f"{len(valid)} valid signatures of the {needed} needed for {policy.installation}; monitor controls propose, sign, and submit"
                 )
         before = self.before(control.key)
         if (
@@ -121,48 +134,35 @@ class ControlBook:
         return control
 
 
-def _controls(version: str, entries: Iterable[Control]) -> Controls:
-    suppressions, overrides = [], []
+def _timed(control: Control) -> Suppression | Override | None:
+    """What a control that ends by its time is to runs; None for the other kinds."""
+    span = control.from_ms, control.until_ms or 0
+    if control.kind == SUPPRESSION:
+        about = control.account_id, control.rule_id, control.reason_code, control.blocks
+        return Suppression(control.control_id, *about, *span)
+    if control.kind == OVERRIDE:
+        return Override(control.control_id, control.account_id or "", OUTCOMES.index(control.outcome or ""), *span)
+    return None
+
+
+def _controls(version: str, timed: Iterable[Suppression | Override], entries: Iterable[Entry]) -> Controls:
+    timed = tuple(timed)
     lists: dict[str, set[str]] = defaultdict(set)
     rails = {}
-    for each in entries:
+    for _, each in entries:
         if each.withdrawn:
             continue
-        if each.kind == SUPPRESSION:
-            suppressions.append(
-                Suppression(
-                    each.control_id,
-                    each.account_id,
-                    each.rule_id,
-                    each.reason_code,
-                    each.blocks,
-                    each.from_ms,
-                    each.until_ms or 0,
-                )
-            )
-        elif each.kind == OVERRIDE:
-            outcome = OUTCOMES.index(each.outcome or "")
-            overrides.append(
-                Override(each.control_id, each.account_id or "", outcome, each.from_ms, each.until_ms or 0)
-            )
-        elif each.kind == LIST_ENTRY:
+        if each.kind == LIST_ENTRY:
             lists[each.list_name or ""].add(each.word or "")
         elif each.kind == RAIL and each.state != AUTO:
             rails[each.rail or ""] = each.state or ""
     return Controls(
         version,
-        tuple(suppressions),
-        tuple(overrides),
+        tuple(each for each in timed if isinstance(each, Suppression)),
+        tuple(each for each in timed if isinstance(each, Override)),
         MappingProxyType({name: tuple(sorted(words)) for name, words in sorted(lists.items())}),
         MappingProxyType(dict(sorted(rails.items()))),
     )
-
-
-def _beginning(policy: Policy) -> bytes:
-    """What the chain begins with: zeros, or what stands for the policy, as the same records are other controls under another."""
-    if not policy.signers:
-        return bytes(32)
-    return sha256(_POLICY + " ".join([str(policy.needed), *sorted(policy.signers)]).encode()).digest()
 
 
 def _chained(before: bytes, key: bytes | None, value: bytes | None) -> bytes:

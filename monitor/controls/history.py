@@ -5,23 +5,29 @@ from functools import cached_property
 
 from monitor.controls.book import ControlBook
 from monitor.controls.controls import NO_CONTROLS, Controls
+from monitor.controls.policy import ControlsPolicy
 from monitor.errors import ControlsError
-from monitor.registry.approvals import Policy
 
 Written = tuple[int, bytes | None, bytes | None]
 """Offset, key and value."""
 
 
-class ControlsHistory:
-    """`read` gives all records of the topic; it is asked once, and not before a version is. What was found stays in memory."""
+KEPT = 8
+"""Versions that are kept: blocks ask in about their order, and each has all controls of its moment."""
 
-    def __init__(self, policy: Policy, read: Callable[[], Iterable[Written]]) -> None:
+
+class ControlsHistory:
+    """`read` gives all records of the topic; it is asked once, and not before a version is. They stay in memory, and the last `KEPT` versions."""
+
+    def __init__(self, policy: ControlsPolicy, read: Callable[[], Iterable[Written]]) -> None:
         self._policy, self._read = policy, read
-        self._known = {"": NO_CONTROLS}
+        self._known: dict[str, Controls] = {}
         self._begin()
 
     def at(self, version: str) -> Controls:
         """The controls that a block of this version was decided with. Raises `ControlsError` when the topic does not give them."""
+        if not version:
+            return NO_CONTROLS
         if version in self._known:
             return self._known[version]
         text, _, _ = version.partition("@")
@@ -36,9 +42,12 @@ class ControlsHistory:
         if self._book.version != version:
             raise ControlsError(
                 f"controls {version}: the topic gives {self._book.version or 'nothing'} up to there: records are missing or were altered, "
-                "or controls_signers and controls_approvals are not those of then; restore what was in force"
+                "or app_id, controls_signers, controls_retired_signers and controls_approvals are not those of then; restore what was in force"
             )
-        return self._known.setdefault(version, self._book.controls)
+        if len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[version] = self._book.controls
+        return self._known[version]
 
     @cached_property
     def _records(self) -> list[Written]:

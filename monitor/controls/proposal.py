@@ -52,15 +52,15 @@ def read_proposal(path: Path) -> list[Signed]:
         raise ControlsError(f"{path}: not a file of monitor controls propose ({error}); propose it anew") from None
 
 
-def signed_with(controls: Sequence[Signed], key: Ed25519PrivateKey) -> list[Signed]:
-    """The same, each with the key's signature; one before of the same key is replaced."""
+def signed_with(controls: Sequence[Signed], key: Ed25519PrivateKey, installation: str) -> list[Signed]:
+    """The same, each with the key's signature for the installation (its app_id); one before of the same key is replaced."""
     name = key_id(key.public_key())
     return [
         replace(
             each,
             signatures=(
                 *(other for other in each.signatures if other[0] != name),
-                (name, key.sign(each.control.signed_bytes())),
+                (name, key.sign(each.control.signed_bytes(installation))),
             ),
         )
         for each in controls

@@ -83,9 +83,9 @@ class Control:
         }
         return f"{_PREFIXES[self.kind]}/{about[self.kind]}"
 
-    def signed_bytes(self) -> bytes:
-        """What its signers sign."""
-        return signed_bytes(CONTROLS, asdict(self))
+    def signed_bytes(self, installation: str) -> bytes:
+        """What its signers sign for an installation: all fields, and the installation's app_id."""
+        return signed_bytes(CONTROLS, {**asdict(self), "installation": installation})
 
 
 _PREFIXES = {SUPPRESSION: "suppression", OVERRIDE: "override", LIST_ENTRY: "list", RAIL: "rail"}
@@ -145,10 +145,23 @@ def _check_texts(control: Control) -> None:
         plain = False
     if not plain:
         raise _wrong("control_id", control.control_id, "it is a UUID in lower case")
-    for name in ("author", "reason", "account_id", "rule_id", "reason_code", "word"):
+    for name in ("author", "reason", "rule_id", "reason_code"):
         text = getattr(control, name)
         if text is not None and not (text.strip() and text.isprintable() and len(text) <= MAX_CHARACTERS):
             raise _wrong(name, text, f"it is one line of 1 to {MAX_CHARACTERS} characters")
+    for name in ("account_id", "word"):  # as payments have them: any text
+        text = getattr(control, name)
+        if text is not None and not (0 < len(text) <= MAX_CHARACTERS and _is_unicode(text)):
+            raise _wrong(name, text, f"it is a text of 1 to {MAX_CHARACTERS} characters that UTF-8 has")
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can name halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_times(control: Control) -> None:

@@ -9,15 +9,17 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from monitor.controls.book import ControlBook
+from monitor.controls.controls import NO_CONTROLS
 from monitor.controls.history import Written
+from monitor.controls.policy import ControlsPolicy
 from monitor.controls.record import SCHEMA, Signed
 from monitor.errors import BrokerError, TopicError
-from monitor.registry.approvals import Policy
 from monitor.resources import shipped
 from monitor.settings import Settings
 from monitor.wire.committed import committed, partitions_of
 from monitor.wire.kafka_config import consumer_config, producer_config
 from monitor.wire.schema_source import open_source
+from monitor.wire.topics import TopicFacts
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,10 @@ PARTITION = 0
 """The only one: there is one order of all controls."""
 
 ANSWER_S = 5.0
-"""How long the broker may take to answer a worker that looks for further controls, and to hand out what there is."""
+"""How long the broker may take to answer a worker that looks for further controls, and how long it may hand out nothing of what there is."""
+
+LOG_S = 1.0
+"""Refusals are logged no more often; /ready and the metric have the others."""
 
 WRITTEN_S = 30.0
 AT_ONCE = 1_000
@@ -70,36 +75,70 @@ def write_controls(settings: Settings, controls: Sequence[Signed]) -> list[int]:
     return offsets
 
 
-class ControlsFollower:
-    """A worker's book, and what it has not read yet. Opens no connection before it looks."""
+def not_kept_whole(topic: TopicFacts) -> str | None:
+    """Why the topic of controls loses records, if its configuration is known and says so."""
+    policy = (topic.config or {}).get("cleanup.policy", "delete")
+    if "compact" not in policy:
+        return None
+    return f"topic {topic.name}: cleanup.policy = {policy}: only the last record a key stays, and blocks name all; set it to delete, and restart"
 
-    def __init__(self, settings: Settings, policy: Policy, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+
+class _AnotherTopic(Exception):
+    """Where the last record that was read lay, there is another."""
+
+
+class ControlsFollower:
+    """A worker's book, and what it has not read yet. Opens no connection before it looks.
+
+    `not_whole` is a problem that stays. `book` may be in the middle of the topic, where controls stand that are withdrawn later; `controls` and `counts` never are.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        policy: ControlsPolicy,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        not_whole: str | None = None,
+    ) -> None:
         self._topic = settings.topic_controls
         self._config = consumer_config(settings, _GROUP) | {"fetch.wait.max.ms": 10}
-        self._monotonic_s = monotonic_s
+        self._monotonic_s, self._not_whole, self._policy = monotonic_s, not_whole, policy
+        self._logged_s = -float("inf")
         self._consumer: Consumer | None = None
         self._there = False
         self._next = 0
+        self._last: tuple[bytes | None, bytes | None] | None = None  # key and value of the last record
         self._one_at_a_time = threading.Lock()
+        self._leaving = threading.Event()
         self.book = ControlBook(policy)
+        self.controls = NO_CONTROLS
+        """What the topic gave when it was last read to the end that a look began with."""
+        self.counts = self.book.counts()
+        """How many of them are not withdrawn, by kind."""
+        self.refusals = 0
+        """Records passed over since the start."""
         self.problem: str | None = None
-        """Why the book may not be all there is; None while it is."""
+        """Why `controls` may not be all there is; None while they are."""
 
     def look(self) -> bool:
-        """Read what is there by now, for `ANSWER_S` at most; whether the book grew. What goes wrong is `problem`; what was read before stays."""
+        """Read what is there by now, as long as there is progress; whether `controls` are others. What goes wrong is `problem`; what was read before stays."""
         with self._one_at_a_time:
-            before = self.book.last_offset
+            if self._leaving.is_set():  # else the connection would be opened again
+                return False
+            before = self.controls.version
             try:
                 problem = self._read()
+                self.controls, self.counts = self.book.controls, self.book.counts()
             except (KafkaException, BrokerError) as error:
                 problem = f"topic {self._topic}: {error}; going on with the controls known"
             if problem is not None and self.problem is None:
                 log.warning("controls", extra={"error": problem})
             self.problem = problem
-            return self.book.last_offset > before
+            return self.controls.version != before
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, as soon as a look that is under way has ended; it reads no further."""
+        self._leaving.set()
         with self._one_at_a_time:
             if self._consumer is not None:
                 self._consumer.close()
@@ -113,35 +152,65 @@ class ControlsFollower:
                 f"{end} records, {self._next} were read; it was emptied or made anew: restore it, or restart"
             )
         if self._next < end:
-            # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
-            consumer.assign([TopicPartition(self._topic, PARTITION, max(self._next, first))])
             try:
-                self._read_to(consumer, end)
-            finally:
-                consumer.unassign()
+                self._read_to(consumer, first, end)
+            except _AnotherTopic:
+                log.warning("controls topic made anew", extra={"topic": self._topic, "known": self.book.version})
+                self.book, self._next, self._last = ControlBook(self._policy), 0, None
+                self._read_to(consumer, first, end)
         if first > 0:
             return f"topic {self._topic}: begins at {first}: older controls were deleted; set its retention.ms and retention.bytes to -1"
-        return None
+        return self._not_whole
 
-    def _read_to(self, consumer: Consumer, end: int) -> None:
-        deadline = self._monotonic_s() + ANSWER_S
+    def _read_to(self, consumer: Consumer, first: int, end: int) -> None:
+        """Fold on to `end`, from the last record that is known: it must be the same still. Raises `_AnotherTopic`, and what `_fold_to` does."""
+        known = self.book.last_offset if self._last is not None else self._next
+        # assigned for so long only: an open fetch would keep the next question waiting, and ask the broker all day
+        consumer.assign([TopicPartition(self._topic, PARTITION, max(known, first))])
+        try:
+            self._fold_to(consumer, end)
+        finally:
+            consumer.unassign()
+
+    def _fold_to(self, consumer: Consumer, end: int) -> None:
+        """Fold on to `end`. Raises `BrokerError` when nothing comes for `ANSWER_S`; the next look goes on from there."""
+        heard_s = self._monotonic_s()
         while self._next < end:
-            if self._monotonic_s() > deadline:
-                raise BrokerError(f"read up to {self._next} of {end} in {ANSWER_S:g} s; is Kafka overloaded?")
+            before = self._next
             for message in consumer.consume(AT_ONCE, 0.05):
                 self._take(message)
+            if self._next > before:
+                heard_s = self._monotonic_s()
+            elif self._monotonic_s() - heard_s > ANSWER_S:
+                raise BrokerError(
+                    f"read up to {self._next} of {end}, then nothing for {ANSWER_S:g} s; is Kafka overloaded?"
+                )
+            if self._leaving.is_set() and self._next < end:
+                raise BrokerError(f"read up to {self._next} of {end} when the worker was stopped; start it again")
 
     def _take(self, message: Any) -> None:
         error = message.error()
         if error is None:
-            refused = self.book.add(message.offset(), message.key(), message.value())
-            if refused is not None:
-                log.error("control refused", extra={"error": refused})
-            self._next = message.offset() + 1
+            record = message.key(), message.value()
+            if message.offset() > self.book.last_offset:
+                self._add(message.offset(), *record)
+            elif record != self._last:
+                raise _AnotherTopic
         elif error.code() == KafkaError._PARTITION_EOF:  # behind markers of transactions too
             self._next = max(self._next, message.offset())
         elif not error.retriable():
             raise BrokerError(error.str())
+
+    def _add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+        refused = self.book.add(offset, key, value)
+        self._next, self._last = offset + 1, (key, value)
+        if refused is None:
+            return
+        self.refusals += 1
+        now_s = self._monotonic_s()
+        if now_s - self._logged_s >= LOG_S:
+            log.error("control refused", extra={"error": refused})
+            self._logged_s = now_s
 
     def _opened(self) -> Consumer:
         """Once the topic is there."""

@@ -8,13 +8,17 @@ from monitor.controls.record import LIST_ENTRY, OVERRIDE, SUPPRESSION, Control
 def said(control: Control) -> str:
     """What it does."""
     if control.kind == SUPPRESSION:
-        about = {"account": control.account_id, "rule": control.rule_id, "reason": control.reason_code}
+        about = {
+            "account": control.account_id and _shown(control.account_id),
+            "rule": control.rule_id,
+            "reason": control.reason_code,
+        }
         names = ", ".join(f"{name} {value}" for name, value in about.items() if value is not None)
         found = f"suppress {names}" + ("; blocks too" if control.blocks else "")
     elif control.kind == OVERRIDE:
-        found = f"{control.outcome} account {control.account_id}"
+        found = f"{control.outcome} account {_shown(control.account_id or '')}"
     elif control.kind == LIST_ENTRY:
-        found = f"list {control.list_name}: {control.word}"
+        found = f"list {control.list_name}: {_shown(control.word or '')}"
     else:
         found = f"rail {control.rail}: {control.state}"
     return f"{found} (withdrawn)" if control.withdrawn else found
@@ -31,3 +35,8 @@ def span_text(control: Control) -> str:
     if control.until_ms is None:
         return "until withdrawn"
     return f"{time_text(control.from_ms)[:19]}Z to {time_text(control.until_ms)[:19]}Z"
+
+
+def _shown(text: str) -> str:
+    """What a terminal would obey or hide is escaped: accounts are any text."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from monitor.artifacts import controls_policy_of
 from monitor.audit.topic import read_partition
 from monitor.controls.history import ControlsHistory, Written
+from monitor.controls.policy import controls_policy_of
 from monitor.controls.topic import controls_records
 from monitor.deciding import DecidingContext
 from monitor.effects.block import read_block

@@ -72,7 +72,7 @@ def test_controls_are_taken_between_runs_and_found_again_by_the_checker(install,
     versions.append(decide("list-add", "watched", account))
 
     monitor("propose", "rail", "card", "walled", "--because", "I alone say so", "-o", "forged.json")
-    (forged,) = signed_with(read_proposal(tmp_path / "forged.json"), key)
+    (forged,) = signed_with(read_proposal(tmp_path / "forged.json"), key, installation.settings.app_id)
     forged = replace(forged, control=replace(forged.control, state="open"))
     producer = Producer(producer_config(installation.settings))
     producer.produce(installation.settings.topic_controls, forged.value(8), forged.control.key.encode(), 0)

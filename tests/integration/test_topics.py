@@ -19,7 +19,18 @@ from monitor.wire.topics import await_topics, create_missing, inspect, plan
 def settings(kafka, topic_prefix):
     names = {
         f"topic_{role}": f"{topic_prefix}.{role}"
-        for role in ("transactions", "alerts", "dlq", "audit", "labels", "shadow", "vectors", "rule_hits", "controls")
+        for role in (
+            "transactions",
+            "alerts",
+            "withheld",
+            "dlq",
+            "audit",
+            "labels",
+            "shadow",
+            "vectors",
+            "rule_hits",
+            "controls",
+        )
     }
     return Settings(brokers=kafka.bootstrap, app_id=topic_prefix, topic_partitions=2, **names)
 
@@ -95,7 +106,7 @@ def test_the_commands_make_and_show_them(admin, settings):
     assert not any(fact["exists"] for fact in before.values())
     made = runner.invoke(topics, ["create", "--partitions", "3"], env=env)
     assert made.exit_code == 0, made.output
-    assert made.output.count("created  ") == 10
+    assert made.output.count("created  ") == 11
     after = json.loads(runner.invoke(topics, ["show", "--json"], env=env).output)
     assert {role: fact["partitions"] for role, fact in after.items()} == dict.fromkeys(before, 3) | {"controls": 1}
     again = runner.invoke(topics, ["create"], env=env)

@@ -1,12 +1,15 @@
 """What the pages tell of the controls that are followed."""
 
+import asyncio
+
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor import controls_lookout
 from monitor.clock import ManualClock
 from monitor.controls.record import Signed
 from monitor.controls.topic import ControlsFollower, write_controls
-from monitor.controls_lookout import note_controls, take_controls
+from monitor.controls_lookout import end_following, note_controls, take_controls
 from monitor.deciding import DecidingContext
 from monitor.embedded.mock import MockCluster
 from monitor.observe.health import Degraded, Health
@@ -52,3 +55,15 @@ def test_controls_are_taken_for_the_next_run_and_told_with_what_is_wrong(mock):
     assert registry.get_sample_value("monitor_controls", {"kind": "rail"}) == 1
     assert registry.get_sample_value("monitor_controls_refused_total") == 1
     controls.close()
+
+
+def test_the_event_loop_waits_so_long_only_for_a_look_that_does_not_end(mock, monkeypatch, caplog):
+    settings = load_settings(environ={}, overrides={"brokers": mock.bootstrap})
+    controls = ControlsFollower(settings, NOBODY)
+    monkeypatch.setattr(controls_lookout, "CLOSE_S", 0.05)
+    with controls._one_at_a_time:
+        asyncio.run(end_following(controls))
+    assert caplog.messages == ["controls not closed"]
+    monkeypatch.setattr(controls_lookout, "CLOSE_S", 30.0)
+    asyncio.run(end_following(controls))
+    assert caplog.messages == ["controls not closed"]

@@ -155,9 +155,11 @@ LAYERS: dict[str, set[str]] = {
     }
     | SETTINGS,
     "monitor.controls_lookout": {
-        "monitor.artifacts",
+        "monitor.controls.policy",
         "monitor.controls.topic",
+        "monitor.wire.topics",
         "monitor.deciding",
+        "monitor.lone_call",
         "monitor.lookout",
         "monitor.observe",
         "monitor.partition",
@@ -165,6 +167,7 @@ LAYERS: dict[str, set[str]] = {
     | SETTINGS,
     "monitor.rail_lookout": {
         "monitor.decide",
+        "monitor.lone_call",
         "monitor.lookout",
         "monitor.observe",
         "monitor.partition",

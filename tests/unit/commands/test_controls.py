@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from monitor.commands.controlling import book_of, submitted
+from monitor.controls.record import Signed
+from monitor.controls.topic import write_controls
 from monitor.embedded.mock import MockCluster
 from monitor.errors import ControlsError, SettingsError, TopicError
 from monitor.keys import make_key
 from monitor.settings import Settings
 from tests.commands import run_here
+from tests.unit.controls.conftest import NOW, control
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 USAGE = 2
@@ -86,3 +90,17 @@ def test_words_are_held_against_the_rules_in_force(said, tmp_path):
     assert (code, "'Germany': country is 2 capital letters" in text) == (ControlsError.exit_code, True)
     code, text = said("propose", "list-add", "others", "x", *WHY, "-o", "others.json")
     assert (code, "no rule in force looks it up" in text) == (0, True)
+
+
+def test_who_was_overtaken_while_writing_is_told_so():
+    with MockCluster() as cluster:
+        cluster.create_topic(Settings().topic_controls, 1)
+        settings = Settings(brokers=cluster.bootstrap)
+        book = book_of(settings)
+        first, late = (Signed(control("rail", rail="wallet", created_at=NOW + at)) for at in (5, 3))
+        write_controls(settings, [first])
+        with pytest.raises(ControlsError, match=r"1 of 2 written and passed over: .*not after that of"):
+            submitted(settings, book, [late, Signed(control("rail", rail="card", state="auto"))])
+        assert [each.control for each in book_of(settings).entries] == [
+            first.control, control("rail", rail="card", state="auto")
+        ]  # fmt: skip

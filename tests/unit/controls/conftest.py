@@ -6,13 +6,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.controls.book import ControlBook
 from monitor.controls.desk import Desk
+from monitor.controls.policy import ControlsPolicy
 from monitor.controls.record import Control, Signed
 from monitor.keys import key_id
 from monitor.registry.approvals import CONTROLS, Policy
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
-NOBODY = Policy({}, 1, CONTROLS)
+HERE = "fraud-monitor"
+NOBODY = ControlsPolicy(HERE, Policy({}, 1, CONTROLS))
 
 
 def control(kind="suppression", /, **fields):
@@ -53,4 +55,5 @@ def keys():
 @pytest.fixture
 def policy(keys):
     """Both must sign."""
-    return Policy({key_id(key.public_key()): key.public_key() for key in keys}, 2, CONTROLS)
+    signers = {key_id(key.public_key()): key.public_key() for key in keys}
+    return ControlsPolicy(HERE, Policy(signers, 2, CONTROLS))

@@ -5,17 +5,19 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.controls.book import MOST_TOLD, ControlBook
+from monitor.controls.book import MOST_REFUSED, MOST_TOLD, ControlBook
 from monitor.controls.controls import NO_CONTROLS, Override, Suppression
 from monitor.controls.history import ControlsHistory
+from monitor.controls.policy import Retired
 from monitor.controls.record import read_signed
 from monitor.decide.policy import BLOCK, REVIEW
 from monitor.keys import key_id
 from monitor.registry.approvals import CONTROLS, Policy
-from tests.unit.controls.conftest import HOUR, NOBODY, NOW, book_of, control, record
+from tests.unit.controls.conftest import HERE, HOUR, NOBODY, NOW, book_of, control, record
 
 ID = str(uuid.UUID(int=1))
 
@@ -109,6 +111,13 @@ def test_of_many_refusals_the_last_are_told():
     ] * MOST_TOLD
 
 
+def test_refusals_are_kept_of_so_many_keys_only():
+    book = ControlBook(NOBODY)
+    for offset in range(3 * MOST_REFUSED):
+        book.add(offset, b"%d" % offset, b"")
+    assert (len(book._refused), book.refusals) == (MOST_REFUSED, 3 * MOST_REFUSED)
+
+
 def test_records_are_added_in_their_order():
     book = book_of(control())
     with pytest.raises(ValueError, match="added in their order"):
@@ -132,7 +141,7 @@ def test_the_version_is_the_offset_and_a_chain_of_digests_as_documented():
 
 def test_with_signers_enough_different_ones_must_have_signed(keys, policy):
     made = control()
-    ann, ben = ((key_id(key.public_key()), key.sign(made.signed_bytes())) for key in keys)
+    ann, ben = ((key_id(key.public_key()), key.sign(made.signed_bytes(HERE))) for key in keys)
     strange = ("00" * 32, ann[1])
     for signatures in ((), (ann,), (ann, ann), (ann, strange), (ann, (ben[0], ann[1]))):
         book = ControlBook(policy)
@@ -147,17 +156,59 @@ def test_with_signers_enough_different_ones_must_have_signed(keys, policy):
     "change", [{"account_id": "a-2"}, {"reason": "other"}, {"blocks": True}, {"until_ms": NOW + 2 * HOUR}]
 )
 def test_a_signature_is_of_every_field(keys, policy, change):
-    signatures = [(key_id(key.public_key()), key.sign(control().signed_bytes())) for key in keys]
+    signatures = [(key_id(key.public_key()), key.sign(control().signed_bytes(HERE))) for key in keys]
     assert "0 valid signatures" in ControlBook(policy).add(0, *record(replace(control(), **change), signatures))
 
 
 def test_other_signers_make_another_version_of_the_same_records(keys, policy):
     versions = set()
-    for each in (NOBODY, policy, Policy(policy.signers, 1, CONTROLS)):
+    for each in (
+        NOBODY,
+        policy,
+        replace(policy, approvals=replace(policy.approvals, needed=1)),
+        replace(policy, installation="staging"),
+    ):
         book = ControlBook(each)
         book.add(0, *record(control()))
         versions.add(book.version)
-    assert len(versions) == 3
+    assert len(versions) == 4
+
+
+def test_what_is_signed_for_one_installation_is_nothing_at_another(keys, policy):
+    made = control()
+    key, value = record(made, [(key_id(each.public_key()), each.sign(made.signed_bytes("staging"))) for each in keys])
+    assert "0 valid signatures of the 2 needed for fraud-monitor" in ControlBook(policy).add(0, key, value)
+    assert ControlBook(replace(policy, installation="staging")).add(0, key, value) is None
+
+
+def test_the_digest_begins_with_what_stands_for_the_policy_as_documented(keys, policy):
+    policy = replace(policy, retired={"aa": Retired(keys[0].public_key(), 7)})
+    signers = ",".join(f'"{name}"' for name in sorted(policy.approvals.signers))
+    said = f'{{"installation":"fraud-monitor","needed":2,"retired":{{"aa":7}},"signers":[{signers}]}}'
+    assert policy.beginning() == hashlib.sha256(f"monitor controls policy 1\n{said}".encode()).digest()
+
+
+def test_what_a_retired_key_withdrew_stays_withdrawn_and_nothing_more_is_decided_with_it(keys, policy):
+    ann, ben, cleo = *keys, Ed25519PrivateKey.generate()
+    signers = {key_id(each.public_key()): each.public_key() for each in (ann, ben)}
+    now = replace(policy, approvals=Policy(signers, 2, CONTROLS))
+    left = replace(now, retired={key_id(cleo.public_key()): Retired(cleo.public_key(), 1)})
+
+    def signed(made, *by):
+        return record(made, [(key_id(each.public_key()), each.sign(made.signed_bytes(HERE))) for each in by])
+
+    records = [
+        signed(control("rail"), ann, ben),
+        signed(control("rail", withdrawn=True, created_at=NOW + 1), ann, cleo),
+        signed(control("rail", rail="wallet"), ann, cleo),
+    ]
+
+    def refused(policy):
+        book = ControlBook(policy)
+        return [at for at, each in enumerate(records) if book.add(at, *each) is not None], dict(book.controls.rails)
+
+    assert refused(left) == ([2], {})
+    assert refused(now) == ([1, 2], {"card": "walled"}), "what just taking it out would bring back"
 
 
 def decisions():

@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.controls.controls import NO_CONTROLS
-from monitor.controls.history import ControlsHistory
+from monitor.controls.history import KEPT, ControlsHistory
 from monitor.errors import ControlsError
 from tests.unit.controls.conftest import NOBODY, NOW, book_of, control, record
 
@@ -44,3 +44,21 @@ def test_a_record_that_is_gone_or_altered_is_noticed():
     for records in (RECORDS[1:], RECORDS[:1], [(0, *record(control("rail", reason="other"))), RECORDS[1]]):
         with pytest.raises(ControlsError, match="missing or were altered"):
             ControlsHistory(NOBODY, lambda records=records: records).at(version)
+
+
+def test_of_many_versions_the_last_are_kept_and_the_others_found_again():
+    made = [control("rail", state=("walled", "open")[at % 2], created_at=NOW + at) for at in range(3 * KEPT)]
+    versions = [book_of(*made[: at + 1]).version for at in range(len(made))]
+    history = ControlsHistory(NOBODY, lambda: [(offset, *record(each)) for offset, each in enumerate(made)])
+    found = [history.at(version) for version in versions]
+    assert len(history._known) == KEPT
+    assert history.at(versions[-1]) is found[-1]
+    assert history.at(versions[0]) == found[0]
+    assert len(history._known) == KEPT
+
+
+def test_versions_share_what_they_have_in_common():
+    book = book_of(control())
+    first = book.controls
+    book.add(1, *record(control("override")))
+    assert book.controls.suppressions[0] is first.suppressions[0]

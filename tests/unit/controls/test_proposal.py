@@ -8,7 +8,7 @@ from monitor.controls.book import ControlBook
 from monitor.controls.proposal import read_proposal, signed_with, write_proposal
 from monitor.controls.record import KINDS, Signed
 from monitor.errors import ControlsError
-from tests.unit.controls.conftest import NOW, control
+from tests.unit.controls.conftest import HERE, NOW, control
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_file_is_read_as_it_was_written_and_its_times_are_for_people(path):
 
 def test_one_signs_after_the_other_and_what_they_signed_is_allowed(path, keys, policy):
     for key in (keys[0], keys[0], keys[1]):
-        write_proposal(path, signed_with(read_proposal(path), key))
+        write_proposal(path, signed_with(read_proposal(path), key, HERE))
     book = ControlBook(policy)
     for offset, each in enumerate(read_proposal(path)):
         assert len(each.signatures) == 2

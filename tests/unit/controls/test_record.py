@@ -48,7 +48,8 @@ def test_the_key_says_what_it_is_about(kind, key):
         ("override", {"blocks": True}, "blocks = 'True'"),
         ("list_entry", {"list_name": "Watched"}, "lists of rules are named with a-z"),
         ("list_entry", {"until_ms": NOW + HOUR}, "holds until it is withdrawn"),
-        ("list_entry", {"word": "m\x00"}, "it is one line"),
+        ("list_entry", {"word": ""}, "word = '': it is a text of 1 to 1000"),
+        ("override", {"account_id": ""}, "account_id = '': it is a text of 1 to 1000"),
         ("rail", {"rail": "pigeon"}, "rail = 'pigeon': it is one of card"),
         ("rail", {"state": "shut"}, "state = 'shut': it is one of walled, open, auto"),
         ("rail", {"kind": "wish"}, "kind = 'wish': it is one of suppression"),
@@ -60,6 +61,22 @@ def test_what_makes_no_sense_is_refused_with_the_field_and_its_value(kind, chang
         checked(wrong)
     with pytest.raises(ControlsError, match=said):
         read_signed(Signed(wrong).value(1))
+
+
+@given(st.text(min_size=1, max_size=128))
+def test_accounts_and_words_are_any_text_that_a_payment_may_have(text):
+    for made in (
+        control("override", account_id=text),
+        control("suppression", account_id=text),
+        control("list_entry", word=text),
+    ):
+        assert read_signed(Signed(made).value(1)).control == made
+
+
+@pytest.mark.parametrize("name", ["account_id", "word"])
+def test_half_a_character_is_no_text(name):
+    with pytest.raises(ControlsError, match="that UTF-8 has"):
+        checked(control("override" if name == "account_id" else "list_entry", **{name: "a\ud800"}))
 
 
 @given(st.binary(max_size=200))

@@ -1,15 +1,18 @@
 """Following the topic of controls, on librdkafka's mock cluster; the rest is in tests/integration/test_controls.py."""
 
+import threading
+
 import pytest
 from confluent_kafka import Producer
 
 from monitor.controls import topic as topic_module
 from monitor.controls.record import Signed
-from monitor.controls.topic import ControlsFollower, controls_records, write_controls
+from monitor.controls.topic import ControlsFollower, controls_records, not_kept_whole, write_controls
 from monitor.embedded.mock import MockCluster
 from monitor.errors import BrokerError, TopicError
 from monitor.settings import Settings
 from monitor.wire.kafka_config import producer_config
+from monitor.wire.topics import TopicFacts
 from tests.unit.controls.conftest import NOBODY, NOW, control, record
 
 MADE = [control("rail"), control("override"), control("rail", state="open", created_at=NOW + 1)]
@@ -48,13 +51,13 @@ def test_what_is_written_is_followed_and_read_whole(settings, follower):
     assert not follower.look()
     assert write_controls(settings, [Signed(MADE[2])]) == [2]
     assert follower.look()
-    assert follower.book.controls.rails == {"card": "open"}
+    assert follower.controls.rails == {"card": "open"}
     assert [(offset, key) for offset, key, _ in controls_records(settings)] == [
         (at, each.key.encode()) for at, each in enumerate(MADE)
     ]
     again = ControlsFollower(settings, NOBODY)
     assert again.look()
-    assert again.book.controls == follower.book.controls
+    assert again.controls == follower.controls
     again.close()
 
 
@@ -105,3 +108,95 @@ def test_what_is_not_acknowledged_is_an_error(settings, monkeypatch):
     monkeypatch.setattr(topic_module, "WRITTEN_S", 0.2)
     with pytest.raises(BrokerError, match="1 of 1 not acknowledged"):
         write_controls(settings, [Signed(MADE[0])])
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_topic_that_was_not_read_to_its_end_gives_nothing_that_was_withdrawn_later(mock, settings, monkeypatch):
+    rails = [control("rail", created_at=NOW + at, withdrawn=at == 5) for at in range(6)]
+    write_controls(settings, [Signed(each) for each in rails])
+    monkeypatch.setattr(topic_module, "AT_ONCE", 2)
+    follower = ControlsFollower(settings, NOBODY, lambda: next(clock))
+    take, clock = follower._take, iter(range(0, 1_000_000, 10))
+
+    def taken_until(last):
+        """The broker goes silent behind that record."""
+        monkeypatch.setattr(follower, "_take", lambda message: take(message) if message.offset() <= last else None)
+
+    taken_until(1)
+    assert not follower.look()
+    assert follower.book.controls.rails == {"card": "walled"}, "so it was, in the middle of the topic"
+    assert (follower.controls.version, set(follower.counts.values())) == ("", {0})
+    assert "read up to 2 of 6, then nothing for" in follower.problem
+    taken_until(5)
+    assert follower.look(), "it goes on where it was, however many reads it takes"
+    assert follower.problem is None
+    assert (follower.controls, dict(follower.controls.rails)) == (follower.book.controls, {})
+    follower.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_follower_that_is_closed_reads_no_further(settings, follower, monkeypatch):
+    write_controls(settings, [Signed(each) for each in MADE])
+    monkeypatch.setattr(topic_module, "AT_ONCE", 1)
+    closing = threading.Thread(target=follower.close)
+    take = follower._take
+
+    def closed_meanwhile(message):
+        closing.start()
+        assert follower._leaving.wait(30)
+        take(message)
+
+    monkeypatch.setattr(follower, "_take", closed_meanwhile)
+    assert not follower.look()
+    closing.join()
+    assert "read up to 1 of 3 when the worker was stopped" in follower.problem
+    assert follower.controls.version == ""
+    assert not follower.look(), "nor does it begin again"
+
+
+def test_a_topic_that_was_made_anew_is_taken_from_its_beginning(mock, settings, topic, follower, caplog):
+    write_controls(settings, [Signed(each) for each in MADE[:2]])
+    assert follower.look()
+    mock.create_topic("anew", 1)
+    anew = settings.model_copy(update={"topic_controls": "anew"})
+    wallet = control("rail", rail="wallet", created_at=NOW + 9)
+    write_controls(anew, [Signed(each) for each in (wallet, MADE[2], MADE[1])])
+    follower._topic = "anew"  # of the same name, to all that a follower sees
+    assert follower.look()
+    assert follower.controls.rails == {"card": "open", "wallet": "walled"}
+    assert "controls topic made anew" in caplog.messages
+    fresh = ControlsFollower(anew, NOBODY)
+    fresh.look()
+    assert fresh.controls == follower.controls
+    fresh.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_of_a_burst_of_refusals_the_first_is_logged_and_all_are_counted(settings, caplog):
+    stale = control("rail", created_at=NOW - 1)
+    write_controls(settings, [Signed(each) for each in (control("rail"), stale, stale, stale)])
+    follower = ControlsFollower(settings, NOBODY)
+    follower._monotonic_s = lambda: 7.0
+    assert follower.look()
+    assert caplog.messages.count("control refused") == 1
+    follower._monotonic_s = lambda: 8.0
+    write_controls(settings, [Signed(stale), Signed(stale)])
+    assert follower.look()
+    assert (caplog.messages.count("control refused"), follower.refusals) == (2, 5)
+    follower.close()
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_topic_that_is_compacted_is_a_problem_that_stays(settings):
+    facts = TopicFacts("controls", True, 1, 1, "id", {"cleanup.policy": "compact,delete"})
+    follower = ControlsFollower(settings, NOBODY, not_whole=not_kept_whole(facts))
+    write_controls(settings, [Signed(MADE[0])])
+    assert follower.look()
+    assert not follower.look()
+    assert "cleanup.policy = compact,delete" in follower.problem
+    follower.close()
+
+
+@pytest.mark.parametrize("config", [None, {}, {"cleanup.policy": "delete"}])
+def test_a_topic_that_keeps_all_is_no_problem(config):
+    assert not_kept_whole(TopicFacts("controls", True, 1, 1, "id", config)) is None

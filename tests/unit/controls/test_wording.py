@@ -12,6 +12,8 @@ from tests.unit.controls.conftest import NOW, control
         (control(rule_id="burst", blocks=True), "suppress account a-1, rule burst; blocks too"),
         (control(account_id=None, reason_code="pace"), "suppress reason pace"),
         (control("override"), "review account a-1"),
+        (control("override", account_id="a\x1b[2J\u200bü\n"), "review account a\\x1b[2J\\u200bü\\n"),
+        (control("list_entry", word="m\t1"), "list watched: m\\t1"),
         (control("list_entry"), "list watched: m-1"),
         (control("rail", withdrawn=True), "rail card: walled (withdrawn)"),
     ],
