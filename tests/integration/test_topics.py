@@ -110,7 +110,7 @@ def test_the_commands_make_and_show_them(admin, settings):
     after = json.loads(runner.invoke(topics, ["show", "--json"], env=env).output)
     assert {role: fact["partitions"] for role, fact in after.items()} == dict.fromkeys(before, 3) | {"controls": 1}
     again = runner.invoke(topics, ["create"], env=env)
-    assert again.output.count("exists   ") == 10
+    assert again.output.count("exists   ") == 11
     shown = runner.invoke(topics, ["show"], env=env).output.splitlines()
-    assert len(shown) == 10
+    assert len(shown) == 11
     assert "cleanup.policy=compact" in shown[4]
