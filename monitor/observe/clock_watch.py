@@ -2,7 +2,8 @@
 
 A record cannot have been written after now. So a run whose last record's Kafka timestamp is ahead of this machine's clock says that the clock is
 behind, or that whoever stamped the record is ahead; one run alone says nothing. Each partition is believed by the median of its last runs, and all
-partitions by the median of these, the lower of two: where half of them are right, the others can say what they like.
+partitions by the median of these, the lower of two. One that is ours and has not told enough to be believed counts as saying that the clock is right: so where half
+of the partitions are right or silent, the others can say what they like.
 
 What it can tell: that this machine's clock is behind by at least so much. What it cannot: a clock that is ahead looks like lag, a lag hides as much of a clock that is
 behind, and producers that are all ahead by the same look like a clock that is behind. Neither can it tell who is right where this worker has one
@@ -11,6 +12,7 @@ against the monotonic clock, which nobody sets.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from statistics import median_low
 
 WINDOW = 64
@@ -30,9 +32,14 @@ class ClockWatch:
     """What the last runs of each partition say of this machine's clock. Pure: times are passed in."""
 
     def __init__(self) -> None:
-        self._written: dict[int, deque[int]] = {}  # of each run: written, less the monotonic clock
+        self._written: dict[int, deque[int]] = {}  # of each partition that is ours and each run: written, less the monotonic clock
         self._medians: dict[int, int] = {}
         self._behind = False
+
+    def rebalanced(self, partitions: Iterable[int]) -> None:
+        """These are our partitions now: each has a say, and no other."""
+        self._written = {each: self._written.get(each, deque(maxlen=WINDOW)) for each in partitions}
+        self._medians = {each: median for each, median in self._medians.items() if each in self._written}
 
     def note(self, partition: int, written_ms: int, now_ms: int, monotonic_s: float) -> int:
         """A run's last record was written at `written_ms` by its Kafka timestamp (0 and below: it has none). The time by which to decide the run:
@@ -55,7 +62,8 @@ class ClockWatch:
         """How far the clock is behind at least, ms; negative: how far runs lag at most; 0: nothing is known."""
         if not self._medians:
             return 0
-        return median_low(self._medians.values()) - (now_ms - round(monotonic_s * 1000))
+        right_ms = now_ms - round(monotonic_s * 1000)
+        return median_low(self._medians.get(each, right_ms) for each in self._written) - right_ms
 
     def correction_ms(self, now_ms: int, monotonic_s: float) -> int:
         """What to add to the clock, 0 to `MOST_MS`: 0 unless it is behind."""

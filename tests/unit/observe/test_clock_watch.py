@@ -56,6 +56,33 @@ def test_half_of_the_partitions_being_wrong_moves_nothing(data, partitions):
     assert told(watch, *wrong) == NOW_MS
 
 
+@given(data=st.data(), partitions=st.integers(2, 9))
+def test_half_of_the_partitions_being_wrong_moves_nothing_while_any_of_the_others_are_silent(data, partitions):
+    watch = ClockWatch()
+    watch.rebalanced(range(partitions))
+    for partition in range(partitions // 2):
+        assert told(watch, partition, data.draw(anything)) == NOW_MS
+    for partition in range(partitions // 2, partitions):
+        if data.draw(st.booleans()):
+            assert told(watch, partition, [-each for each in data.draw(lags)]) == NOW_MS
+
+
+def test_more_than_half_of_the_partitions_move_the_clock_whatever_the_others_say():
+    watch = ClockWatch()
+    watch.rebalanced(range(5))
+    assert [told(watch, each, [9_000] * AT_LEAST) - NOW_MS for each in range(3)] == [0, 0, 9_000]
+
+
+def test_a_partition_that_is_not_ours_after_a_rebalance_has_no_say_and_one_that_stays_keeps_its_own():
+    watch = ClockWatch()
+    watch.rebalanced([0, 1, 2])
+    told(watch, 0, [9_000] * AT_LEAST)
+    watch.rebalanced([0])
+    assert watch.skew_ms(NOW_MS, MONOTONIC_S) == 9_000
+    watch.rebalanced([1])
+    assert watch.skew_ms(NOW_MS, MONOTONIC_S) == 0
+
+
 @given(anything)
 def test_nobody_is_believed_before_so_many_runs_nor_for_more_than_a_day(aheads):
     watch = ClockWatch()
