@@ -119,7 +119,7 @@ class Settings(RailSettings, ArtifactSettings, TopicSettings):
     shed_after_s: float = Field(
         60.0,
         ge=0,
-        description="Alerts of a run whose oldest record has waited longer than this leave out the model's explanation; 0: they never do.",
+        description="Alerts of a run leave out the model's explanation when more than half of its records have waited longer than this; 0: they never do.",
     )
     # security
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = Field(

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -81,7 +82,7 @@ def test_artifacts_that_hang_are_told_beside_what_was_refused_and_logged_once(ar
 
 def test_late_runs_are_told_until_there_were_none_for_a_while(around):
     now_ms = around.clock.now_ms()
-    around.shedding.sheds(now_ms - 61_000, now_ms, around.clock.monotonic_s())
+    around.shedding.sheds(np.array([now_ms - 61_000]), now_ms, around.clock.monotonic_s())
     note_strain(around)
     assert around.health.degraded == {Degraded.EXPLANATIONS}
     around.clock.advance_ms(round(HOLD_S * 1000) + 1)
