@@ -32,7 +32,9 @@ class ClockWatch:
     """What the last runs of each partition say of this machine's clock. Pure: times are passed in."""
 
     def __init__(self) -> None:
-        self._written: dict[int, deque[int]] = {}  # of each partition that is ours and each run: written, less the monotonic clock
+        self._written: dict[
+            int, deque[int]
+        ] = {}  # of each partition that is ours and each run: written, less the monotonic clock
         self._medians: dict[int, int] = {}
         self._behind = False
 
