@@ -59,6 +59,8 @@ def test_the_clock_is_watched_as_the_page_says():
     assert f"last {clock_watch.WINDOW} runs" in PAGE
     assert f"first {clock_watch.AT_LEAST} runs" in PAGE
     assert f"some {clock_watch.WINDOW // 2 + 1} runs" in PAGE
+    assert f"those of the last {clock_watch.STALE_MS // 60_000} minutes" in PAGE
+    assert f"fewer than {clock_watch.AT_LEAST} runs in the last {clock_watch.STALE_MS // 60_000} minutes" in PAGE
     assert f"More than {clock_watch.BEHIND_MS // 1000} s above 0" in PAGE
     assert f"no more than {clock_watch.RIGHT_MS // 1000} s behind" in PAGE
 
