@@ -184,12 +184,14 @@ class DecidingContext:
         """The context for these records; blocks while the schema source is asked for ids that were never seen."""
         return replace(self.context, readers=self._cache.resolve(_schema_ids(records)))
 
-    async def for_run(self, records: Records, executor: Executor, walled: Walled = NONE_WALLED) -> Context:
-        """The same, for an event loop: what must be asked is asked in a thread of `executor`. `walled`: the rails that are off now."""
+    async def for_run(
+        self, records: Records, executor: Executor, walled_now: Callable[[], Walled] = lambda: NONE_WALLED
+    ) -> Context:
+        """The same, for an event loop: what must be asked is asked in a thread of `executor`. `walled_now`: the rails that are off, once it was."""
         ids = _schema_ids(records)
         if not self._cache.knows(ids):
             await asyncio.get_running_loop().run_in_executor(executor, self._cache.resolve, ids)
-        context = self.context
+        context, walled = self.context, walled_now()
         versions = MappingProxyType({**context.versions, "rails": walled.name}) if walled.channels else context.versions
         return replace(context, readers=self._cache.readers, walled=walled, versions=versions)
 

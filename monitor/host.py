@@ -34,6 +34,7 @@ class Partitions:
         self._around.metrics.record_rebalance(partitions)
         self._around.health.note_assigned(partitions)
         self._around.rails.rebalanced(partitions)
+        self._around.clock_watch.rebalanced(partitions)
         self._generation = generation
         held = {number: Partition(number, self._around) for number in partitions}
         try:

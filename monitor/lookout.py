@@ -61,7 +61,9 @@ def keep_looking(app: faust.App, settings: Settings, deciding: DecidingContext, 
         try:
             changed = await looking.result(patience_s)
         except TimeoutError:
-            note_hanging(deciding.artifacts, patience_s, around.health, around.metrics)
+            note_hanging(
+                deciding.artifacts, deciding.context.risk_kinds, patience_s, around.health, around.metrics, around.clock
+            )
             return
         if changed:
             model = deciding.model
@@ -92,8 +94,13 @@ def note_strain(around: Surroundings) -> None:
     note_degraded(Degraded.EXPLANATIONS, around.shedding.is_on(monotonic_s), around.health, around.metrics)
 
 
-def note_hanging(held: Artifacts, patience_s: float, health: Health, metrics: Metrics) -> None:
-    """Tell the pages that nobody knows what lies where models, rules and risk are looked for; those that were read go on."""
+def note_hanging(
+    held: Artifacts, risk_kinds: tuple[int, ...], patience_s: float, health: Health, metrics: Metrics, clock: Clock
+) -> None:
+    """Tell the pages that nobody knows what lies where models, rules and risk are looked for; those that were read go on, and a
+    snapshot of risk among them may come into force or run out meanwhile. `risk_kinds` as in `note_artifacts`.
+    """
+    _note_lacking(held, risk_kinds, health, metrics, clock)
     told = f"models_dir, rules_dir, risk_dir: one of them does not answer for {patience_s:g} s; what is held goes on. Is a mount away?"
     if told not in health.refused:
         log.error("refused", extra={"error": told})
@@ -110,15 +117,8 @@ def note_artifacts(
     held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock
 ) -> None:
     """Tell the pages what is being served, what is missing of it, and what was refused. `risk_kinds`: what is looked up in the book of risk."""
+    _note_lacking(held, risk_kinds, health, metrics, clock)
     model = held.model
-    now = np.array([clock.now_ms()])
-    lacking = {
-        Degraded.MODEL: model is None,
-        Degraded.RULES: held.rules is None,
-        Degraded.RISK: bool(risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
-    }
-    for state, on in lacking.items():
-        note_degraded(state, on, health, metrics)
     if model is not None:
         health.note_model(model.version)
         metrics.model.set_version(model.version, model.feature_set)
@@ -126,3 +126,14 @@ def note_artifacts(
         metrics.rules.set_rules(held.rules.version, (rule.rule_id for rule in held.rules.rules))
     health.note_refused(held.refused)
     metrics.model.set_artifacts(_effective_ms(held), len(held.refused))
+
+
+def _note_lacking(held: Artifacts, risk_kinds: tuple[int, ...], health: Health, metrics: Metrics, clock: Clock) -> None:
+    now = np.array([clock.now_ms()])
+    lacking = {
+        Degraded.MODEL: held.model is None,
+        Degraded.RULES: held.rules is None,
+        Degraded.RISK: bool(risk_kinds) and bool((held.risk.in_force(now) < 0).all()),
+    }
+    for state, on in lacking.items():
+        note_degraded(state, on, health, metrics)

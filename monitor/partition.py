@@ -244,7 +244,7 @@ class Partition:
         around, written = self._around, records.timestamps
         monotonic_s = around.clock.monotonic_s()
         now_ms = around.clock_watch.note(self.number, int(written[-1]), around.clock.now_ms(), monotonic_s)
-        return now_ms, around.shedding.sheds(int(written[0]), now_ms, monotonic_s)
+        return now_ms, around.shedding.sheds(written, now_ms, monotonic_s)
 
     def _tell(self, watched: Watched, watch: Stopwatch, now_ms: int) -> None:
         """A run was committed: the pages hear of it, and who looks on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.effects.audit import Position
 from monitor.observe.rule_metrics import RuleFigures
@@ -10,10 +11,10 @@ from monitor.observe.run_figures import RunFigures
 from monitor.rules.ruleset import Hits, RuleSet, State
 from monitor.sideline import Watched
 from monitor.stages import Stage, Stopwatch
-from monitor.state.dispositions import Flag
+from monitor.state.dispositions import Flag, Held
 from monitor.wire.murmur2 import misplaced
 
-_FIRST = int(Flag.FIRST)  # numpy is slow with members of an enum
+_FIRST, _WARM_UP = int(Flag.FIRST), int(Held.WARM_UP)  # numpy is slow with members of an enum
 
 
 def run_figures(
@@ -44,8 +45,13 @@ def run_figures(
         swept=decided.swept,
         misplaced=misplaced(map(run.records.keys.at, new), run.partition, partitions),
         partial=decided.partial,
-        unexplained=0 if watched.context.explaining else decided.alert_outcomes.size,
+        unexplained=0 if watched.context.explaining else unexplained(decided.outcomes, decided.held, decided.scores),
     )
+
+
+def unexplained(outcomes: NDArray[np.uint8], held: NDArray[np.uint8], scores: NDArray[np.float64]) -> int:
+    """Alerts, sent or withheld, that a model had scored and so would have explained; `outcomes` (0: approved) and `held` uint8[n], `scores` float64[n] are of a run's records."""
+    return int(np.count_nonzero((outcomes != 0) & (held != _WARM_UP) & ~np.isnan(scores)))
 
 
 def rule_figures(rules: RuleSet, hits: Hits) -> Iterator[RuleFigures]:

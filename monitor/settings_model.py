@@ -119,7 +119,7 @@ class Settings(RailSettings, ArtifactSettings, TopicSettings):
     shed_after_s: float = Field(
         60.0,
         ge=0,
-        description="Alerts of a run whose oldest record has waited longer than this leave out the model's explanation; 0: they never do.",
+        description="Alerts of a run leave out the model's explanation when more than half of its records have waited longer than this; 0: they never do.",
     )
     # security
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = Field(
@@ -238,7 +238,7 @@ class Settings(RailSettings, ArtifactSettings, TopicSettings):
                 "use SSL or SASL_SSL, or set allow_plaintext for development"
             )
         registry = urlsplit(self.schema_registry_url or "https://unset")
-        readable = registry.scheme == "http" and not _on_loopback(registry.hostname or "")
+        readable = registry.scheme == "http" and not on_loopback(registry.hostname or "")
         if self.schema_registry_password and readable and not self.allow_plaintext:
             raise ValueError(
                 f"schema_registry_password would go unencrypted to {self.schema_registry_url}: "
@@ -248,7 +248,7 @@ class Settings(RailSettings, ArtifactSettings, TopicSettings):
     def brokers_on_loopback(self) -> bool:
         """Whether every bootstrap server is this machine itself."""
         hosts = [address.rsplit(":", 1)[0].strip("[] ") for address in self.brokers.split(",")]
-        return all(_on_loopback(host) for host in hosts)
+        return all(on_loopback(host) for host in hosts)
 
     @property
     def changelog_topic(self) -> str:
@@ -256,7 +256,8 @@ class Settings(RailSettings, ArtifactSettings, TopicSettings):
         return f"{self.app_id}-account-state-changelog"
 
 
-def _on_loopback(host: str) -> bool:
+def on_loopback(host: str) -> bool:
+    """Whether a name or address is this machine itself."""
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from monitor.errors import PageError, SettingsError
 from monitor.observe.http import parse_bind
 from monitor.settings import load_settings
+from monitor.settings_model import on_loopback
 
 TIMEOUT_S = 10.0
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (looked for, not bound)
@@ -46,7 +47,8 @@ def ask(url: str) -> dict[str, Any]:
     """What the worker's /rails says. Raises `PageError`."""
     page = f"{url.rstrip('/')}/rails"
     try:
-        answer = httpx.get(page, timeout=TIMEOUT_S)
+        # a proxy of the environment knows no worker on this machine
+        answer = httpx.get(page, timeout=TIMEOUT_S, trust_env=not on_loopback(httpx.URL(page).host))
         found: Any = answer.raise_for_status().json()
     except httpx.HTTPStatusError as error:
         raise PageError(f"{page}: {error.response.status_code}; is a worker of this version there?") from None

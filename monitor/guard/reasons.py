@@ -64,7 +64,7 @@ _EXPLANATIONS: dict[Reason, str] = {
     Reason.OVERSIZED: "The value is larger than max_value_bytes.",
     Reason.UNKNOWN_SCHEMA: "The schema source does not know the schema id; register the schema, then replay.",
     Reason.INCOMPATIBLE_SCHEMA: "The writer's schema cannot be read as schemas/transaction.avsc; fix the producer's schema.",
-    Reason.SCHEMA_UNAVAILABLE: "The schema registry did not answer for an id not seen before; replay when it is back.",
+    Reason.SCHEMA_UNAVAILABLE: "The schema registry did not answer in time for an id not seen before, or so many were new that not all were asked for; replay when it is well.",
     Reason.UNDECODABLE: "The payload is not a record of its schema: truncated, altered, or with bytes left over.",
     Reason.MISSING_KEY: "The record has no key; the key must be account_id.",
     Reason.FOREIGN_KEY: "The record's key is not its account_id; the account would live in two partitions.",

@@ -5,6 +5,7 @@ Everything that learns reads files: so what comes from Kafka takes the same way,
 
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ def export(
     """
     source = open_source(settings)
     verdicts = Verdicts.of(labels_of(settings))
-    cache = ReaderCache(source, SystemClock())
+    cache = ReaderCache(source, SystemClock(), asking_s=math.inf)  # nobody waits for it
     undecodable: Counter[str] = Counter()
     payments, labelled = 0, 0
     with _whole(path) as waiting, pyarrow.parquet.ParquetWriter(waiting, SCHEMA) as writer:

@@ -40,7 +40,9 @@ class RailMetrics:
             "rail",
         )
         self._silence = declare.gauge(
-            "monitor_rail_silence_seconds", "Time since the last record of the rail; NaN before the first.", "rail"
+            "monitor_rail_silence_seconds",
+            "Time since the last record of the rail; NaN before the first since a rebalance.",
+            "rail",
         )
         self._counted: dict[str, tuple[int, int]] = {}
 

@@ -30,7 +30,7 @@ class RunFigures:
     time the partition has seen; `last_offset`, `audit_height`: of the block committed; `accounts`: accounts the partition holds;
     `horizons_ms`: int64, ages of keys pushed out of rings, below 0 for none; `swept`: forgotten accounts dropped by the run;
     `misplaced`: of a sample of its new accounts, those in a partition where Java's partitioner would not put them; `partial`: those that a part of the model could not judge;
-    `unexplained`: alerts that went without the model's explanation.
+    `unexplained`: alerts, sent or withheld, that a model scored and that went without its explanation.
     """
 
     partition: int

@@ -9,7 +9,7 @@ class StrainMetrics:
     def __init__(self, declare: Declaration) -> None:
         self._unexplained = declare.counter(
             "monitor_alerts_unexplained_total",
-            "Alerts written without the model's explanation, because they were decided later than `shed_after_s`.",
+            "Alerts, sent or withheld, that a model scored and that go without its explanation, because they were decided later than `shed_after_s`.",
         )
         self._skew = declare.gauge(
             "monitor_clock_skew_seconds",

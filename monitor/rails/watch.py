@@ -38,7 +38,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RailReport:
-    """One rail, for the pages. `silence_s`: since its last record, None before the first; `admitted` and `rejected` since the start; `seen` over the window."""
+    """One rail, for the pages. `silence_s`: since its last record, None before the first since a rebalance; `admitted` and `rejected` since the start; `seen` over the window."""
 
     rail: str
     standing: Standing
@@ -91,11 +91,13 @@ class RailWatch:
         self._streaks.record(run, reasons, any_admitted, now_s)
 
     def rebalanced(self, partitions: Iterable[int]) -> None:
-        """These are our partitions now. If they are others, a rail must flow anew before its silence says anything: its accounts may be elsewhere."""
+        """These are our partitions now. If they are others, all but the standings and the counts since the start begins anew: a rail's accounts may be elsewhere."""
         ours = frozenset(partitions)
         if ours != self._partitions:
             self._partitions = ours
             self._flowed = [False] * len(RAILS)
+            self._last_s = [None] * len(RAILS)
+            self._window.clear()
             self._streaks.forget()
 
     def judge(self, now_s: float, by_hand: Mapping[str, str] | None = None) -> None:

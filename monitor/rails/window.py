@@ -77,6 +77,11 @@ class RailWindow:
         found = self._count(longs[CHANNEL], columns.reason, reasons, longs[EVENT_TIME], timestamps)
         return [rail for rail in range(len(RAILS)) if found >> rail & 1], bool(found >> _ANY_ADMITTED & 1)
 
+    def clear(self) -> None:
+        """Forget what the window has; what was counted since the start stays."""
+        self._gone += self._ring.sum(axis=0)
+        self._ring[:] = 0
+
     def traffic(self, now_s: float) -> list[Traffic]:
         """Of each of `RAILS`."""
         self._turn(now_s)

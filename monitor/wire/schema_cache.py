@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from monitor.clock import Clock
@@ -19,9 +19,12 @@ UNKNOWN_S = 60.0
 MOST_IDS = 16_384
 """Ids remembered. Altered records name ids at random, so there must be an end."""
 
-MOST_LOOKUPS = 100
-"""Ids asked for in one call. A registry counts up from 1 and altered headers do not, so the smallest are asked first."""
+MOST_LOOKUPS, ASKING_S = 100, 1.0
+"""Ids asked for in one call, and how long one may go on asking: while it does, the payments of that run wait, and whoever else has ids that are new. A
+registry counts up from 1 and altered headers do not, so the smallest are asked first."""
 
+IDS_TOLD = 10
+"""In a log line."""
 
 _REASONS: Mapping[type[SchemaError], Reason] = {
     SchemaUnknown: Reason.UNKNOWN_SCHEMA,
@@ -37,9 +40,10 @@ class ReaderCache:
     `UNKNOWN_S`. An id that the source gave no answer for is asked for again by the next `resolve`.
     """
 
-    def __init__(self, source: SchemaSource, clock: Clock) -> None:
+    def __init__(self, source: SchemaSource, clock: Clock, asking_s: float = ASKING_S) -> None:
         self._source = source
         self._clock = clock
+        self._asking_s = asking_s
         self._found: dict[int, Reader | Reason] = {}
         self._ask_again: dict[int, float] = {}  # monotonic seconds, of unknown and unavailable ids
         self._readers: Mapping[int, Reader | Reason] = MappingProxyType({})
@@ -59,29 +63,49 @@ class ReaderCache:
     def resolve(self, ids: Collection[int]) -> Mapping[int, Reader | Reason]:
         """Ask for what is not known of `ids`, and return `readers`, which then has them all. Never raises on the source's account.
 
-        Blocks; the first id without an answer ends the asking, so for one timeout of the source at most. Negative ids
-        are no registry's, and are left out.
+        Blocks; the first id without an answer ends the asking, so for one timeout of the source at most, and so do `MOST_LOOKUPS` and `asking_s` seconds,
+        waiting for other callers included. The smallest new id is asked for in any case; what was not asked for is `SCHEMA_UNAVAILABLE`. Negative
+        ids are no registry's, and are left out.
         """
+        until_s = self._clock.monotonic_s() + self._asking_s
         with self._lock:
-            now = self._clock.monotonic_s()
             missing = [each for each in sorted(set(ids)) if not self.knows((each,))]
-            answering = True
-            for place, each in enumerate(missing):
-                found = self._ask(each) if answering and place < MOST_LOOKUPS else Reason.SCHEMA_UNAVAILABLE
-                answering = answering and found is not Reason.SCHEMA_UNAVAILABLE
-                self._keep(each, found, now)
+            asked = self._ask_for(missing, until_s)
+            now = self._clock.monotonic_s()
+            for each in missing:
+                self._keep(each, asked.get(each, Reason.SCHEMA_UNAVAILABLE), now)
             if missing:
                 self._readers = MappingProxyType(dict(self._found))
             return self._readers
 
-    def _ask(self, schema_id: int) -> Reader | Reason:
-        try:
-            return compile_reader(self._source.writer_schema(schema_id))
-        except SchemaError as error:
-            reason = _REASONS.get(type(error), Reason.SCHEMA_UNAVAILABLE)
-            if self._found.get(schema_id) is not reason:  # said once, not once a run
-                log.warning("no schema", extra={"schema_id": schema_id, "reason": reason.code, "error": str(error)})
-            return reason
+    def _ask_for(self, ids: Sequence[int], until_s: float) -> dict[int, Reader | Reason]:
+        """The answers to as many of `ids` as there is time for, in their order."""
+        answers: dict[int, Reader | Reason] = {}
+        news: dict[int, tuple[Reason, str]] = {}  # said once, not once a run
+        for each in ids[:MOST_LOOKUPS]:
+            if answers and self._clock.monotonic_s() >= until_s:
+                break
+            try:
+                answers[each] = compile_reader(self._source.writer_schema(each))
+            except SchemaError as error:
+                answers[each] = reason = _REASONS.get(type(error), Reason.SCHEMA_UNAVAILABLE)
+                if self._found.get(each) is not reason:
+                    news[each] = reason, str(error)
+                if reason is Reason.SCHEMA_UNAVAILABLE:
+                    break
+        if news:
+            reason, why = next(iter(news.values()))
+            log.warning(
+                "no schema",
+                extra={
+                    "schema_ids": list(news)[:IDS_TOLD],
+                    "count": len(news),
+                    "not_asked": len(ids) - len(answers),
+                    "reason": reason.code,
+                    "error": why,
+                },
+            )
+        return answers
 
     def _keep(self, schema_id: int, found: Reader | Reason, now: float) -> None:
         self._forget(schema_id)

@@ -11,7 +11,7 @@ from monitor.settings import Settings
 from monitor.shedding import HOLD_S
 from monitor.sideline import MOST_WAITING
 from monitor.state.dispositions import Lacking
-from monitor.wire import attempts, best_effort, kafka_log, schema_registry
+from monitor.wire import attempts, best_effort, kafka_log, schema_cache, schema_registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "degradation.md").read_text()
@@ -45,6 +45,7 @@ def test_the_bounds_are_those_of_the_code():
     assert f"after {schema_registry.BREAKER_FAILURES} failures" in registry
     assert f"for {schema_registry.BREAKER_OPEN_S:g} s" in registry
     assert f"every {ASK_INTERVAL_S:g} s" in registry
+    assert f"{schema_cache.ASKING_S:g} s or {schema_cache.MOST_LOOKUPS} ids a run" in registry
     sideline = next(" ".join(cells) for call, cells in rows.items() if "sideline" in call)
     assert f"{MOST_WAITING} runs, or {best_effort.QUEUE_KBYTES >> 10} MiB" in sideline
     assert f"{kafka_log.STALL_S:g} s for each read" in PAGE
@@ -58,6 +59,8 @@ def test_the_clock_is_watched_as_the_page_says():
     assert f"last {clock_watch.WINDOW} runs" in PAGE
     assert f"first {clock_watch.AT_LEAST} runs" in PAGE
     assert f"some {clock_watch.WINDOW // 2 + 1} runs" in PAGE
+    assert f"those of the last {clock_watch.STALE_MS // 60_000} minutes" in PAGE
+    assert f"fewer than {clock_watch.AT_LEAST} runs in the last {clock_watch.STALE_MS // 60_000} minutes" in PAGE
     assert f"More than {clock_watch.BEHIND_MS // 1000} s above 0" in PAGE
     assert f"no more than {clock_watch.RIGHT_MS // 1000} s behind" in PAGE
 

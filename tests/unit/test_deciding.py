@@ -1,5 +1,6 @@
 """What runs are decided with, from settings and files."""
 
+import asyncio
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,11 +120,20 @@ async def test_in_an_event_loop_it_comes_to_the_same(shipped_deciding):
 async def test_a_run_is_decided_with_the_rails_that_are_walled_off_then_and_its_block_names_them(shipped_deciding):
     with ThreadPoolExecutor(max_workers=1) as executor:
         walled = Walled(frozenset({3}))
-        behind = await shipped_deciding.for_run(Records.of([]), executor, walled)
+        behind = await shipped_deciding.for_run(Records.of([]), executor, lambda: walled)
         open_ = await shipped_deciding.for_run(Records.of([]), executor)
     assert behind.walled is walled
     assert behind.versions == {**shipped_deciding.versions, "rails": "wallet=review"}
     assert (open_.walled, open_.versions["rails"]) == (NONE_WALLED, "")
+
+
+async def test_a_rail_that_is_walled_off_while_a_schema_is_asked_for_is_walled_off_for_that_run(shipped_deciding):
+    walled, run = [NONE_WALLED], records(frame(79, b"x"))
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        coming = asyncio.create_task(shipped_deciding.for_run(run, executor, lambda: walled[-1]))
+        await asyncio.sleep(0)
+        walled.append(Walled(frozenset({3})))
+        assert (await coming).walled is walled[-1]
 
 
 RULES = """

@@ -78,6 +78,13 @@ async def test_a_partition_that_is_taken_away_has_no_say_about_the_clock(host, a
     assert around.clock_watch.skew_ms(1_000, 1.0) == 0
 
 
+async def test_a_partition_that_is_ours_and_silent_has_its_say_about_the_clock(host, around):
+    await host.assigned([3, 4], 1)
+    for _ in range(AT_LEAST):
+        around.clock_watch.note(3, 1_000_000, 1_000, 1.0)
+    assert around.clock_watch.skew_ms(1_000, 1.0) == 0
+
+
 async def test_how_far_the_state_reaches_is_known_before_it_is_loaded_since_faust_asks_then(host, store):
     await host.assigned([3], 1)
     assert store.adopted == {3: 500}

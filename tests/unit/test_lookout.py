@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -12,7 +13,7 @@ from monitor.observe.clock_watch import AT_LEAST
 from monitor.observe.health import Degraded, Health
 from monitor.observe.metrics import Metrics
 from monitor.partition import Surroundings
-from monitor.risk.book import Book
+from monitor.risk.book import Book, Snapshot
 from monitor.shedding import HOLD_S, Shedding
 
 
@@ -69,19 +70,28 @@ def test_artifacts_that_hang_are_told_beside_what_was_refused_and_logged_once(ar
     caplog.set_level(logging.ERROR)
     held = Artifacts(None, Book(), None, refused=("models/x: altered",))
     for _ in range(3):
-        note_hanging(held, 30.0, around.health, around.metrics)
+        note_hanging(held, (), 30.0, around.health, around.metrics, around.clock)
         assert around.health.refused[0] == "models/x: altered"
         assert "models_dir, rules_dir, risk_dir: one of them does not answer for 30 s" in around.health.refused[1]
         assert registry.get_sample_value("monitor_artifacts_refused") == 2.0
-    assert len(caplog.records) == 1
+    assert [record.message for record in caplog.records] == ["refused"]
     note_artifacts(held, (), around.health, around.metrics, around.clock)
     assert around.health.refused == held.refused
     assert registry.get_sample_value("monitor_artifacts_refused") == 1.0
 
 
+def test_a_snapshot_that_runs_out_while_artifacts_hang_is_told(around):
+    until_ms = around.clock.now_ms() + 1_000
+    held = Artifacts(None, Book.of([Snapshot("r-1", 0, until_ms, 0, ())]), None)
+    for told in (False, True):
+        note_hanging(held, (0,), 30.0, around.health, around.metrics, around.clock)
+        assert (Degraded.RISK in around.health.degraded) is told
+        around.clock.advance_ms(1_000)
+
+
 def test_late_runs_are_told_until_there_were_none_for_a_while(around):
     now_ms = around.clock.now_ms()
-    around.shedding.sheds(now_ms - 61_000, now_ms, around.clock.monotonic_s())
+    around.shedding.sheds(np.array([now_ms - 61_000]), now_ms, around.clock.monotonic_s())
     note_strain(around)
     assert around.health.degraded == {Degraded.EXPLANATIONS}
     around.clock.advance_ms(round(HOLD_S * 1000) + 1)

@@ -59,6 +59,13 @@ def test_the_default_address_is_that_of_the_settings_and_json_is_the_answer_as_i
     assert json.loads(result.output)["walled"] == "wallet=review"
 
 
+def test_a_worker_on_this_machine_is_asked_directly_and_others_by_the_proxy_of_the_environment(url):
+    (port,) = free_ports(1)
+    nothing = dict.fromkeys(("http_proxy", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"))
+    assert invoke("--url", url, **nothing, HTTP_PROXY=f"http://127.0.0.1:{port}").exit_code == 0
+    assert invoke("--url", "http://worker.invalid:8080", **nothing, HTTP_PROXY=url).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("bind", "address"),
     [

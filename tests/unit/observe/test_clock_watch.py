@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.observe.clock_watch import AT_LEAST, BEHIND_MS, MOST_MS, RIGHT_MS, WINDOW, ClockWatch
+from monitor.observe.clock_watch import AT_LEAST, BEHIND_MS, MOST_MS, RIGHT_MS, STALE_MS, WINDOW, ClockWatch
 
 NOW_MS = 1_790_000_000_000
 MONOTONIC_S = 5_000.0
@@ -56,6 +56,33 @@ def test_half_of_the_partitions_being_wrong_moves_nothing(data, partitions):
     assert told(watch, *wrong) == NOW_MS
 
 
+@given(data=st.data(), partitions=st.integers(2, 9))
+def test_half_of_the_partitions_being_wrong_moves_nothing_while_any_of_the_others_are_silent(data, partitions):
+    watch = ClockWatch()
+    watch.rebalanced(range(partitions))
+    for partition in range(partitions // 2):
+        assert told(watch, partition, data.draw(anything)) == NOW_MS
+    for partition in range(partitions // 2, partitions):
+        if data.draw(st.booleans()):
+            assert told(watch, partition, [-each for each in data.draw(lags)]) == NOW_MS
+
+
+def test_more_than_half_of_the_partitions_move_the_clock_whatever_the_others_say():
+    watch = ClockWatch()
+    watch.rebalanced(range(5))
+    assert [told(watch, each, [9_000] * AT_LEAST) - NOW_MS for each in range(3)] == [0, 0, 9_000]
+
+
+def test_a_partition_that_is_not_ours_after_a_rebalance_has_no_say_and_one_that_stays_keeps_its_own():
+    watch = ClockWatch()
+    watch.rebalanced([0, 1, 2])
+    told(watch, 0, [9_000] * AT_LEAST)
+    watch.rebalanced([0])
+    assert watch.skew_ms(NOW_MS, MONOTONIC_S) == 9_000
+    watch.rebalanced([1])
+    assert watch.skew_ms(NOW_MS, MONOTONIC_S) == 0
+
+
 @given(anything)
 def test_nobody_is_believed_before_so_many_runs_nor_for_more_than_a_day(aheads):
     watch = ClockWatch()
@@ -79,6 +106,23 @@ def test_a_clock_near_the_bound_is_not_now_behind_and_now_right():
     watch = ClockWatch()
     aheads = [BEHIND_MS, BEHIND_MS + 1, RIGHT_MS + 1, RIGHT_MS, BEHIND_MS]
     assert [told(watch, 0, [ahead] * WINDOW) - NOW_MS for ahead in aheads] == [0, BEHIND_MS + 1, RIGHT_MS + 1, 0, 0]
+
+
+def test_what_lagged_long_ago_hides_no_clock_that_is_behind_on_a_slow_partition():
+    watch = ClockWatch()
+    told(watch, 0, [5_000 - DAY_MS] * WINDOW)
+    later_s = MONOTONIC_S + STALE_MS / 1000
+    now_ms = NOW_MS + STALE_MS
+    assert told(watch, 0, [5_000] * AT_LEAST, now_ms, later_s) == now_ms, "not older yet"
+    assert told(watch, 0, [5_000], now_ms + 1, later_s + 0.001) == now_ms + 1 + 5_000
+
+
+def test_nobody_is_believed_for_what_was_told_long_ago():
+    watch = ClockWatch()
+    assert told(watch, 0, [5_000] * WINDOW) == NOW_MS + 5_000
+    later_s = MONOTONIC_S + STALE_MS / 1000
+    assert watch.correction_ms(NOW_MS + STALE_MS, later_s) == 5_000
+    assert watch.correction_ms(NOW_MS + STALE_MS + 1, later_s + 0.001) == 0
 
 
 def test_one_run_out_of_many_changes_nothing():

@@ -49,11 +49,49 @@ def test_one_bad_rail_does_not_stop_the_worker_while_another_is_admitted_now_and
 def test_when_the_last_good_rail_ends_the_worker_leaves_after_the_window(rails):
     on = rails(reject_stop_records=100, window_s=60)
     on.send("card", good=1, partition=1)
+    on.wait(30)
+    on.send("wallet", bad=500)
     on.wait(59)
     on.send("wallet", bad=500)
     on.wait(1)
     with pytest.raises(OnlyRejectsError):
         on.send("wallet", bad=1)
+
+
+def test_a_burst_after_a_quiet_night_is_given_the_window_too(rails):
+    on = rails(reject_stop_records=100, window_s=60)
+    on.send("card", good=1)
+    on.wait(8 * 3_600)
+    for _ in range(59):
+        on.send("wallet", bad=10_000)
+        on.wait(1)
+    on.send("card", good=1)
+
+
+def test_a_burst_is_not_ended_for_what_another_partition_rejected_long_ago(rails):
+    on = rails(reject_stop_records=100)
+    on.send("card", bad=1, partition=1)
+    on.wait(8 * 3_600)
+    on.send("wallet", bad=10_000)
+    on.wait(STARTING_S)
+    with pytest.raises(OnlyRejectsError):
+        on.send("wallet", bad=1)
+
+
+def test_event_times_in_the_future_are_a_matter_of_clocks_and_never_a_streak(rails):
+    on = rails(reject_stop_records=100)
+    for _ in range(10):
+        on.send("card", bad=20_000, reason=Reason.EVENT_TIME_IN_FUTURE)
+        on.wait(STARTING_S)
+
+
+def test_a_run_of_event_times_in_the_future_neither_ends_nor_lengthens_a_streak(rails):
+    on = rails(reject_stop_records=100)
+    on.send("card", bad=99)
+    on.wait(STARTING_S)
+    on.send("card", bad=500, reason=Reason.EVENT_TIME_IN_FUTURE)
+    with pytest.raises(OnlyRejectsError, match="the last 100 records"):
+        on.send("card", bad=1)
 
 
 def test_a_streak_is_of_one_partition(rails):

@@ -114,6 +114,31 @@ def test_silence_says_nothing_after_partitions_went_elsewhere_and_the_same_ones_
     assert on.state("card") == "healthy"
 
 
+def test_what_flowed_before_a_rebalance_does_not_make_a_rail_dark_after_it(rails):
+    on = rails(silence_s=300)
+    on.watch.rebalanced([0, 1])
+    on.send("card", good=100)
+    on.watch.rebalanced([0])
+    assert on.report("card").silence_s is None
+    assert (on.report("card").seen.records, on.report("card").admitted) == (0, 100)
+    for _ in range(7):
+        on.wait(50)
+        assert on.state("card") == "healthy"
+    on.send("card", good=100)
+    on.wait(50)
+    on.wait(250)
+    assert on.state("card") == "dark"
+
+
+def test_a_wall_outlasts_a_rebalance_until_the_rail_was_calm_for_a_while(rails):
+    on = rails(retry_s=30)
+    on.send("wallet", bad=200)
+    on.watch.rebalanced([0])
+    assert on.state("wallet") == "recovering"
+    on.send("wallet", bad=200)
+    assert on.state("wallet") == "walled"
+
+
 def test_a_person_walls_off_and_opens_and_hands_back(rails):
     on = rails()
     on.send("wallet", bad=200)

@@ -1,5 +1,6 @@
 """What is asked for, how often, and what is kept."""
 
+import math
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ from monitor.errors import SchemaIncompatible, SchemaUnavailable, SchemaUnknown
 from monitor.guard.reasons import Reason
 from monitor.wire import schema_cache
 from monitor.wire.reader import Reader, transaction_schema
-from monitor.wire.schema_cache import MOST_LOOKUPS, UNKNOWN_S, ReaderCache
+from monitor.wire.schema_cache import IDS_TOLD, MOST_LOOKUPS, UNKNOWN_S, ReaderCache
 
 
 class Schemas:
@@ -30,6 +31,17 @@ class Schemas:
 
     def close(self):
         pass
+
+
+class Slow:
+    """A source whose every answer takes `ms`."""
+
+    def __init__(self, source, clock, ms):
+        self.source, self.clock, self.ms = source, clock, ms
+
+    def writer_schema(self, schema_id):
+        self.clock.advance_ms(self.ms)
+        return self.source.writer_schema(schema_id)
 
 
 @pytest.fixture
@@ -113,6 +125,44 @@ def test_a_run_full_of_altered_ids_costs_a_bounded_number_of_questions_and_small
     assert len(source.asked) == MOST_LOOKUPS
     assert isinstance(readers[1], Reader)
     assert altered <= set(readers)
+
+
+def test_asking_ends_when_its_time_is_up_and_what_was_not_asked_is_asked_by_the_next_call(source, clock):
+    cache = ReaderCache(Slow(source, clock, ms=400), clock)
+    ids = {1, 2, 9, 10, 11}
+
+    readers = cache.resolve(ids)
+
+    assert source.asked == [1, 2, 9], "a second, and the question on its way then"
+    assert [readers[each] for each in (9, 10, 11)] == [Reason.UNKNOWN_SCHEMA, *[Reason.SCHEMA_UNAVAILABLE] * 2]
+    assert cache.resolve(ids)[11] is Reason.UNKNOWN_SCHEMA
+    assert source.asked == [1, 2, 9, 10, 11]
+
+
+def test_the_smallest_new_id_is_asked_for_however_long_that_takes(source, clock):
+    cache = ReaderCache(Slow(source, clock, ms=5_000), clock)
+    assert isinstance(cache.resolve({1, 9})[1], Reader)
+    assert source.asked == [1]
+
+
+def test_whoever_has_time_asks_for_all(source, clock):
+    cache = ReaderCache(Slow(source, clock, ms=5_000), clock, asking_s=math.inf)
+    cache.resolve({1, 2, 9})
+    assert source.asked == [1, 2, 9]
+
+
+def test_one_line_tells_what_a_call_found_no_schema_for_and_the_same_again_is_not_told(cache, caplog):
+    altered = {2**30 + each for each in range(MOST_LOOKUPS * 2)}
+    cache.resolve(altered | {1, 4})
+    (told,) = caplog.records
+    assert (told.count, told.not_asked) == (MOST_LOOKUPS - 1, MOST_LOOKUPS + 2)
+    assert told.schema_ids[:2] == [4, 2**30]
+    assert len(told.schema_ids) == IDS_TOLD
+    assert (told.reason, told.error) == ("incompatible_schema", "PROTOBUF")
+    caplog.clear()
+    cache.resolve({3})
+    cache.resolve({3, 4})
+    assert [record.schema_ids for record in caplog.records] == [[3]]
 
 
 def test_memory_is_bounded_and_readers_outlast_unknown_ids(cache, source, clock, monkeypatch):
