@@ -113,4 +113,4 @@ def test_the_commands_make_and_show_them(admin, settings):
     assert again.output.count("exists   ") == 11
     shown = runner.invoke(topics, ["show"], env=env).output.splitlines()
     assert len(shown) == 11
-    assert "cleanup.policy=compact" in shown[4]
+    assert "cleanup.policy=compact" in shown[5]
