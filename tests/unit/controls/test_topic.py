@@ -9,6 +9,7 @@ from monitor.controls import topic as topic_module
 from monitor.controls.record import Signed
 from monitor.controls.topic import ControlsFollower, controls_records, not_kept_whole, write_controls
 from monitor.embedded.mock import MockCluster
+from monitor.embedded.process import free_ports
 from monitor.errors import BrokerError, TopicError
 from monitor.settings import Settings
 from monitor.wire.kafka_config import producer_config
@@ -106,8 +107,9 @@ def test_who_reads_a_topic_that_is_missing_is_told_so(settings):
 
 def test_what_is_not_acknowledged_is_an_error(settings, monkeypatch):
     monkeypatch.setattr(topic_module, "WRITTEN_S", 0.2)
+    nobody_there = settings.model_copy(update={"brokers": f"127.0.0.1:{free_ports(1)[0]}"})
     with pytest.raises(BrokerError, match="1 of 1 not acknowledged"):
-        write_controls(settings, [Signed(MADE[0])])
+        write_controls(nobody_there, [Signed(MADE[0])])
 
 
 @pytest.mark.usefixtures("topic")
