@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,11 +28,25 @@ DOWN, UP = "downstream", "upstream"
 """From the broker to the worker, and from the worker to the broker."""
 
 
+@cache
 def available() -> str:
-    """Why there can be no proxy here, or nothing."""
-    if _binary().exists() or shutil.which("go") is not None:
+    """Why there can be no proxy here, or nothing. Asked for the first time it fetches the sources, if there is no program yet."""
+    if _binary().exists():
         return ""
-    return "no `go` on the PATH to build toxiproxy: install Go 1.23 or newer"
+    if shutil.which("go") is None:
+        return "no `go` on the PATH to build toxiproxy: install Go 1.23 or newer"
+    done = _go("mod", "download")
+    assert "SECURITY ERROR" not in done.stderr, done.stderr[
+        -2000:
+    ]  # other sources than go.sum pins: no reason to leave anything out
+    return f"the sources of toxiproxy cannot be fetched: {done.stderr.strip()[-300:]}" if done.returncode else ""
+
+
+def _go(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
+    return subprocess.run(
+        ["go", *arguments], cwd=PINNED, env=environment, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
+    )  # fmt: skip
 
 
 def _binary() -> Path:
@@ -48,12 +63,9 @@ def build() -> Path:
             return _binary()
         staging = Path(tempfile.mkdtemp(prefix=".toxiproxy-", dir=root))
         try:
-            command = ["go", "build", "-mod=readonly", "-trimpath", "-o", str(staging / "toxiproxy"), PACKAGE]
-            environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
-            done = subprocess.run(
-                command, cwd=PINNED, env=environment, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
-            )  # fmt: skip
-            assert done.returncode == 0, f"{' '.join(command)} = exit {done.returncode}: {done.stderr[-2000:]}"
+            command = ("build", "-mod=readonly", "-trimpath", "-o", str(staging / "toxiproxy"), PACKAGE)
+            done = _go(*command)
+            assert done.returncode == 0, f"go {' '.join(command)} = exit {done.returncode}: {done.stderr[-2000:]}"
             staging.rename(_binary().parent)
             return _binary()
         finally:

@@ -17,7 +17,7 @@ from monitor.guard.reasons import Reason
 from monitor.resources import shipped
 from monitor.scoring.artifact import load_model, save_model, set_current
 from monitor.wire.framing import HEADER_BYTES, frame, unframe
-from tests.chaos.proxy import Toxiproxy, available
+from tests.door import Door
 
 SHIPPED = json.loads((shipped("schemas") / "transaction.avsc").read_text())
 NOBODYS_ID = 2**30
@@ -213,19 +213,17 @@ def test_without_leave_to_register_a_registry_that_lacks_our_schemas_is_refused_
 
 @pytest.fixture
 def way(registry_url):
-    """The registry behind a proxy, and the URL there."""
-    if reason := available():
-        pytest.skip(f"NO PROXY: {reason}")
+    """The registry behind a door, and the URL there."""
     parts = urlsplit(registry_url)
-    with Toxiproxy(["registry"]) as proxy:
-        proxy.connect({"registry": parts.port})
-        yield proxy, parts._replace(netloc=f"127.0.0.1:{proxy.ports['registry']}").geturl()
+    door = Door(parts.port)
+    yield door, parts._replace(netloc=f"127.0.0.1:{door.port}").geturl()
+    door.close()
 
 
 def test_a_worker_starts_and_decides_what_it_knows_while_the_registry_is_away_and_notices_when_it_is_back(
     install, way, transactions, wait_until
 ):
-    proxy, url = way
+    door, url = way
     installation = install(partitions=1, schema_registry_url=url)
     schema_id = register(url, f"{installation.settings.topic_transactions}-value", SHIPPED)
     messages = [(key, frame(schema_id, value[HEADER_BYTES:])) for key, value in transactions(600)]
@@ -234,7 +232,7 @@ def test_a_worker_starts_and_decides_what_it_knows_while_the_registry_is_away_an
     worker.wait_ready()
     installation.wait_decided()
     assert worker.stop() == 0
-    with proxy.closed("registry"):
+    with door.shut():
         installation.produce(messages[300:])
         again = installation.start()
         again.wait_ready()
@@ -246,9 +244,9 @@ def test_a_worker_starts_and_decides_what_it_knows_while_the_registry_is_away_an
 
 
 def test_a_worker_that_never_knew_leaves_while_the_registry_is_away(install, way, wait_until):
-    proxy, url = way
+    door, url = way
     installation = install(partitions=1, schema_registry_url=url)
-    with proxy.closed("registry"):
+    with door.shut():
         worker = installation.start()
         wait_until(lambda: worker.process.poll() is not None, 60, worker.tail)
         assert worker.process.returncode == SchemaUnavailable.exit_code
