@@ -30,7 +30,7 @@ FEATURES = (
     "time_since_last",
     *(f"{figure}_{window}" for figure in ("count", "sum", "mean", "max") for window in WINDOWS),
 )
-"""The peers' whole catalogue, in the order of their rows; ours makes these among its 43."""
+"""The peers' whole catalogue, in the order of their rows; ours makes these among its 44."""
 
 TRAINING_TRANSACTIONS, TRAINING_SEED, TREES, SAMPLES = 200_000, 7, 100, 1024
 CLEAR = 1e-6
