@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import fastavro
 import numpy as np
@@ -16,6 +17,8 @@ from monitor.effects.audit import genesis_block
 from monitor.effects.block import read_block
 from monitor.features.catalogue import INDEX
 from monitor.pipeline import decide_run
+from monitor.rules.rule_file import read_rules
+from monitor.rules.ruleset import Engine
 from monitor.scoring.forest import Forest
 from monitor.scoring.model import Model, Part, feature_set_of
 from monitor.settings import load_settings
@@ -25,6 +28,7 @@ from monitor.simulate.stream import generate
 from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition
 from monitor.wire.framing import HEADER_BYTES
+from monitor.wire.hashing import hash_bytes
 from monitor.wire.records import Record, Records, Run, Spans
 
 SPEC = SimulationSpec(seed=23, transactions=1_200, accounts=25, duplicates=0.03, late=0.03, corrupt=0.05)
@@ -114,6 +118,12 @@ class Pass:
         return dict(
             zip(keys, self.accounts.values(self.accounts.slots(Spans.of(keys), np.ones(len(keys), bool))), strict=True)
         )
+
+
+def ruled_by(context, text):
+    """The context with the rules of a file of this text."""
+    rules = read_rules(text, Path("rules.toml"), "ab" * 32)
+    return replace(context, rules=Engine(rules, lambda word: hash_bytes(word.encode(), context.hash_key)))
 
 
 @pytest.fixture(name="whole", scope="session")

@@ -15,22 +15,11 @@ from monitor.wire.kafka_config import producer_config
 from monitor.wire.our_records import read_record
 from tests.commands import run_here
 from tests.integration.test_reconcile import defects, reconcile
-
-RULES = """
-version = "1"
-[lists]
-watched = []
-[[rule]]
-id = "watched"
-version = 1
-description = "Accounts that people name"
-when = "account_id in watched"
-band = [{reason_code = "watched", action = "block", text = "named by hand"}]
-"""
+from tests.watched import WATCHED
 
 
 def test_controls_are_taken_between_runs_and_found_again_by_the_checker(install, transactions, tmp_path, wait_until):
-    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "rules.toml").write_text(WATCHED)
     publish(tmp_path / "rules", tmp_path / "rules.toml")
     set_pointer(tmp_path / "rules", "current", "1")
     public, _ = make_key(tmp_path / "ann.key", None)

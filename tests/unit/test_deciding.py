@@ -21,6 +21,7 @@ from monitor.wire.decode import Reader
 from monitor.wire.framing import frame
 from monitor.wire.hashing import HashKey, hash_bytes
 from monitor.wire.records import Record, Records
+from tests.watched import WATCHED
 
 
 def deciding(**values) -> DecidingContext:
@@ -136,22 +137,9 @@ async def test_a_rail_that_is_walled_off_while_a_schema_is_asked_for_is_walled_o
         assert (await coming).walled is walled[-1]
 
 
-RULES = """
-version = "1"
-[lists]
-watched = []
-[[rule]]
-id = "watched"
-version = 1
-description = "a rule"
-when = "merchant_id in watched"
-band = [{reason_code = "x", action = "block", text = "it held"}]
-"""
-
-
 def test_controls_are_taken_whole_and_the_rules_are_made_ready_anew_only_for_other_words(tmp_path):
     path = tmp_path / "rules.toml"
-    path.write_text(RULES)
+    path.write_text(WATCHED)
     publish(tmp_path / "rules", path)
     set_pointer(tmp_path / "rules", "current", "1")
     made = deciding(rules_dir=tmp_path / "rules")
@@ -160,20 +148,20 @@ def test_controls_are_taken_whole_and_the_rules_are_made_ready_anew_only_for_oth
     made.take(Controls("0@ab", rails={"card": "walled"}))
     assert (made.context.controls.rails, made.versions["controls"]) == ({"card": "walled"}, "0@ab")
     assert made.context.rules is bare
-    made.take(Controls("1@cd", lists={"watched": ("m-1",)}))
+    made.take(Controls("1@cd", lists={"watched": ("a-1",)}))
     assert made.context.rules is not bare
-    path.write_text(RULES.replace('"1"', '"2"'))
+    path.write_text(WATCHED.replace('"1"', '"2"'))
     publish(tmp_path / "rules", path)
     set_pointer(tmp_path / "rules", "current", "2")
     assert made.look()
     assert made.versions["controls"] == "1@cd"
     assert made.context.rules.ruleset.version == "2"
-    hashes = np.array([hash_bytes(b"m-1", HashKey.parse(UNSAFE_HASH_KEY)), 5], np.uint64)
-    assert made.context.rules.held(OnlyMerchants(hashes)).rows.tolist() == [0]
+    hashes = np.array([hash_bytes(b"a-1", HashKey.parse(UNSAFE_HASH_KEY)), 5], np.uint64)
+    assert made.context.rules.held(OnlyAccounts(hashes)).rows.tolist() == [0]
 
 
-class OnlyMerchants:
-    """Cells of transactions of which only the merchant is looked at."""
+class OnlyAccounts:
+    """Cells of transactions of which only the account is looked at."""
 
     def __init__(self, hashes):
         self._hashes = hashes
@@ -182,5 +170,5 @@ class OnlyMerchants:
         return len(self._hashes)
 
     def text(self, name):
-        assert name == "merchant_id"
+        assert name == "account_id"
         return self._hashes

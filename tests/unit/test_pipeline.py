@@ -35,9 +35,8 @@ from monitor.state.accounts import Accounts
 from monitor.state.dispositions import Disposition, Held, Lacking
 from monitor.state.forgetting import remembered
 from monitor.wire.framing import HEADER_BYTES, frame
-from monitor.wire.hashing import hash_bytes
 from monitor.wire.records import Record, Records, Run, Spans
-from tests.passes import FEATURES, PARTITION, SPEC, SPEC_SPAN_MS, Pass, begin
+from tests.passes import FEATURES, PARTITION, SPEC, SPEC_SPAN_MS, Pass, begin, ruled_by
 
 
 def test_the_stream_has_something_of_every_kind(whole):
@@ -252,8 +251,7 @@ band = [{reason_code = "tried", action = "block", text = "x"}]
 
 @pytest.fixture(scope="module")
 def ruling(context):
-    rules = read_rules(RULES, Path("rules.toml"), "ab" * 32)
-    return replace(context, rules=Engine(rules, lambda word: hash_bytes(word.encode(), context.hash_key)))
+    return ruled_by(context, RULES)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +12,10 @@ from monitor.controls.controls import Controls, Override, Suppression
 from monitor.decide.by_hand import ByHand
 from monitor.decide.policy import APPROVE, BLOCK, OUTCOMES, REVIEW
 from monitor.rails.walled import NONE_WALLED, Walled
-from monitor.rules.rule_file import read_rules
-from monitor.rules.ruleset import Engine
 from monitor.state.dispositions import Disposition, Held, Lacking, is_alerted, is_withheld
 from monitor.wire.columns import CHANNELS
 from monitor.wire.hashing import hash_bytes
-from tests.passes import SPEC, Pass
+from tests.passes import SPEC, Pass, ruled_by
 
 EVER = {"from_ms": 0, "until_ms": 2**62}
 HOUR_MS = 3_600_000
@@ -45,8 +42,7 @@ band = [{reason_code = "never", action = "block", overridable = false, text = "n
 
 @pytest.fixture(scope="module")
 def ruling(context):
-    rules = read_rules(RULES, Path("rules.toml"), "ab" * 32)
-    return replace(context, rules=Engine(rules, lambda word: hash_bytes(word.encode(), context.hash_key)))
+    return ruled_by(context, RULES)
 
 
 @pytest.fixture(scope="module")

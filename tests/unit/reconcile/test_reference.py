@@ -31,20 +31,10 @@ from monitor.versions import set_pointer
 from monitor.wire.records import Run, Spans
 from tests.one_run import beginning, deciding_at, records_of
 from tests.unit.controls.conftest import NOBODY, control, record
+from tests.watched import WATCHED
 
 SPEC = SimulationSpec(seed=31, transactions=1_200, accounts=20, duplicates=0.03)
 RUN = 200
-RULES = """
-version = "1"
-[lists]
-watched = []
-[[rule]]
-id = "watched"
-version = 1
-description = "a rule"
-when = "account_id in watched"
-band = [{reason_code = "watched", action = "block", text = "it held"}]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +58,7 @@ def settings(tmp_path):
         begins = 0 if version == "risk-1" else SPEC.end_ms - 1
         save_snapshot(risk, Snapshot(version, begins, 1 << 60, 0, (nobody, nobody, places)), {})
     path = tmp_path / "rules.toml"
-    path.write_text(RULES)
+    path.write_text(WATCHED)
     publish(tmp_path / "rules", path)
     set_pointer(tmp_path / "rules", "current", "1")
     directories = {"models_dir": models, "risk_dir": risk, "rules_dir": tmp_path / "rules"}
